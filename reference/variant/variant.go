@@ -1,0 +1,63 @@
+// Package variant names legal but unusual shapes of the reference deployment.
+// Nothing may fail on any of them: they guard against false findings.
+package variant
+
+import "fmt"
+
+// A Variant is one legal way of doing things that is not the usual one.
+type Variant struct {
+	ID  string // stable, in kebab case
+	Doc string // completes the sentence "a deployment that …"
+}
+
+// The variants. Each is acted upon where the usual behaviour lives.
+var (
+	PathIssuer       = Variant{"path-issuer", "has an issuer identifier with a path"}
+	OIDCOnly         = Variant{"oidc-only", "publishes only the OpenID Connect discovery document"}
+	AudienceArray    = Variant{"audience-array", "issues tokens whose aud is an array of several values"}
+	ErrorPage        = Variant{"error-page", "shows an error page instead of redirecting with an error"}
+	ConsentAlways    = Variant{"consent-always", "asks for consent every time"}
+	NoConsent        = Variant{"no-consent", "shows no consent page to a client whose user has already agreed elsewhere"}
+	ManyChallenges   = Variant{"many-challenges", "answers 401 with several challenges on several header lines, Bearer not first"}
+	OddChallenge     = Variant{"odd-challenge", "writes its challenge with unusual case, order, spacing and commas inside quoted strings"}
+	NoRefreshTokens  = Variant{"no-refresh-tokens", "issues no refresh tokens"}
+	ExtraClaims      = Variant{"extra-claims", "issues tokens and metadata with unusual but legal claims and members"}
+	RootMetadataOnly = Variant{"root-metadata-only", "names its metadata only in the challenge and at the root well-known URI"}
+	NoRegistration   = Variant{"no-registration", "offers no dynamic client registration, only registered clients"}
+	ScriptedRedirect = Variant{"scripted-redirect", "redirects by script from a page instead of by status 302"}
+	FormPostConsent  = Variant{"cancel-first", "puts the refusing button first and names fields unusually on its login and consent pages"}
+	OpaqueTokens     = Variant{"opaque-tokens", "issues opaque access tokens"}
+)
+
+// All returns every variant.
+func All() []Variant {
+	return []Variant{
+		PathIssuer, OIDCOnly, AudienceArray, ErrorPage, ConsentAlways, NoConsent, ManyChallenges, OddChallenge,
+		NoRefreshTokens, ExtraClaims, RootMetadataOnly, NoRegistration, ScriptedRedirect, FormPostConsent, OpaqueTokens,
+	}
+}
+
+// Find returns the variant with the id.
+func Find(id string) (Variant, error) {
+	for _, v := range All() {
+		if v.ID == id {
+			return v, nil
+		}
+	}
+	return Variant{}, fmt.Errorf("no variant is called %q", id)
+}
+
+// A Set holds the variants that are switched on. The nil Set has none.
+type Set map[Variant]bool
+
+// Of returns the set of the variants.
+func Of(variants ...Variant) Set {
+	s := Set{}
+	for _, v := range variants {
+		s[v] = true
+	}
+	return s
+}
+
+// Has tells whether v is switched on.
+func (s Set) Has(v Variant) bool { return s[v] }
