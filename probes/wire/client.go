@@ -298,3 +298,6 @@ func readBody(req *http.Request) ([]byte, error) {
 	req.Body, _ = req.GetBody()
 	return body, nil
 }
+
+// Concurrency is how many requests may be under way at once.
+func (c *Client) Concurrency() int { return c.limits.Concurrency }

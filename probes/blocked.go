@@ -1,0 +1,59 @@
+package probes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/mcpassay/mcpassay/probes/wire"
+	"github.com/mcpassay/mcpassay/reports"
+)
+
+const ownerMcpassay = reports.Mcpassay
+
+// Blocked is the error of a probe that could not be carried out. It says what
+// stood in the way and whose trouble that is; it never says that the deployment
+// is wrong.
+type Blocked struct {
+	By    string // id of the check that judges what stood in the way, or a short name for it
+	Owner reports.Owner
+	Err   error
+}
+
+func (b *Blocked) Error() string {
+	if b.By == "" {
+		return b.Err.Error()
+	}
+	return fmt.Sprintf("blocked by %s: %v", b.By, b.Err)
+}
+
+func (b *Blocked) Unwrap() error { return b.Err }
+
+// blocked wraps err unless something below it already says what blocks.
+func blocked(by string, owner reports.Owner, err error) error {
+	var already *Blocked
+	if errors.As(err, &already) {
+		return err
+	}
+	return &Blocked{By: by, Owner: owner, Err: err}
+}
+
+// Trouble describes the error of a probe: whose it is and what it waits for.
+func Trouble(err error) *Blocked {
+	var b *Blocked
+	var netErr net.Error
+	switch {
+	case errors.As(err, &b):
+		return b
+	case errors.Is(err, wire.ErrLimited):
+		return &Blocked{By: "rate limit", Owner: reports.Edge, Err: err}
+	case errors.Is(err, context.Canceled):
+		return &Blocked{By: "interruption", Owner: reports.Configuration, Err: errors.New("the run was interrupted")}
+	case errors.Is(err, ErrCredentialsRefused), errors.Is(err, ErrLost), errors.Is(err, ErrStuck), errors.Is(err, ErrNeedsBrowser):
+		return &Blocked{By: "login", Owner: reports.Configuration, Err: err}
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr):
+		return &Blocked{By: "network", Owner: reports.Network, Err: err}
+	}
+	return &Blocked{Owner: reports.Mcpassay, Err: err}
+}

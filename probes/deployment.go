@@ -1,0 +1,235 @@
+// Package probes does things to a deployment and says what happened. A probe
+// never judges: it returns what it saw, or an error when it could not look.
+package probes
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/mcpassay/mcpassay/fixtures/tokens"
+	"github.com/mcpassay/mcpassay/probes/wire"
+	"github.com/mcpassay/mcpassay/reports"
+)
+
+// A Target is what the user says about the deployment.
+type Target struct {
+	URL     string         // of the MCP endpoint
+	Users   []User         // the first is the one that signs in
+	Clients []StaticClient // registered by hand; the first is used where no registration is offered
+	Origins []string       // further origins that belong to the deployment, such as a login service
+	Steps   []LoginStep    // how to sign in; empty: found by what the pages look like
+	Scopes  []string       // to ask for; empty: what the challenge or the metadata names
+	Tool    *ToolCall      // a harmless protected call; nil: tools/list
+
+	OtherResource string // a second resource indicator that the authorization server serves
+	Disturb       bool   // checks that can disturb other users may run
+
+	MaxRegistrations int           // default 60
+	ProbeTimeout     time.Duration // default 90 s, waiting for turns included
+	Wait             time.Duration // how long a check may wait for something to expire; default 10 s
+
+	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
+	Upstream UpstreamWatcher // what reached the upstream, if we can see it
+}
+
+// A ToolCall names a tool and its arguments.
+type ToolCall struct {
+	Name      string
+	Arguments map[string]any
+}
+
+// An UpstreamWatcher says which credentials reached the upstream API.
+type UpstreamWatcher interface {
+	// Credentials returns everything received so far, oldest first.
+	Credentials(ctx context.Context) ([]UpstreamCredential, error)
+	// Tool is the tool whose call makes the resource server call the upstream.
+	Tool() ToolCall
+	// Resource is the upstream's own resource indicator.
+	Resource() string
+}
+
+// An UpstreamCredential is one credential that reached the upstream.
+type UpstreamCredential struct {
+	Token string
+	In    string // header, query or body
+}
+
+func (t *Target) setDefaults() {
+	if t.MaxRegistrations <= 0 {
+		t.MaxRegistrations = 60
+	}
+	if t.ProbeTimeout <= 0 {
+		t.ProbeTimeout = 90 * time.Second
+	}
+	if t.Wait <= 0 {
+		t.Wait = 10 * time.Second
+	}
+}
+
+// A Deployment is what is under test, as seen by one check: what is done through
+// it becomes that check's evidence.
+type Deployment struct {
+	*bench
+	ctx        context.Context
+	transcript *wire.Transcript
+
+	mu      sync.Mutex
+	trouble error
+	chain   time.Duration
+	notes   []string
+}
+
+// bench is what all views of a deployment share.
+type bench struct {
+	Target   Target
+	Endpoint *url.URL // the MCP endpoint
+
+	root    context.Context
+	wire    *wire.Client
+	agent   UserAgent
+	pending sync.WaitGroup
+	ledger  ledger
+	tally   tally
+	created created
+
+	discovery  *Shared[*Discovery]
+	client     *Shared[*Client]
+	second     *Shared[*Client]
+	disposable *Shared[*Client]
+	web        *Shared[*Client]
+	baseline   *Shared[*Tokens]
+	era        *Shared[*Era]
+	fresh      fresh
+}
+
+// Open prepares to probe the target. Nothing is sent yet.
+func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (*Deployment, error) {
+	t.setDefaults()
+	endpoint, err := url.Parse(t.URL)
+	if err != nil {
+		return nil, fmt.Errorf("target: %w", err)
+	}
+	if (endpoint.Scheme != "http" && endpoint.Scheme != "https") || endpoint.Host == "" || endpoint.Fragment != "" {
+		return nil, fmt.Errorf("target %q: want an absolute http or https URL without a fragment", t.URL)
+	}
+	for _, u := range t.Users {
+		client.Redactor.Learn("password", u.Password)
+	}
+	for _, c := range t.Clients {
+		client.Redactor.Learn("client_secret", c.Secret)
+	}
+	b := &bench{Target: t, Endpoint: endpoint, root: ctx, wire: client, agent: agent}
+	d := &Deployment{bench: b, ctx: ctx, transcript: &wire.Transcript{}}
+	b.discovery = Share(d, discover(b))
+	b.client = Share(d, b.defaultClient)
+	b.second = Share(d, b.anotherClient)
+	b.disposable = Share(d, b.anotherClient)
+	b.web = Share(d, b.webClient)
+	b.baseline = Share(d, b.firstGrant)
+	b.era = Share(d, b.detectEra)
+	b.ledger.add("resource", "server URL", t.URL)
+	return d, nil
+}
+
+// For returns the deployment as seen by one check, whose probes end with ctx.
+func (d *Deployment) For(ctx context.Context) *Deployment {
+	return &Deployment{bench: d.bench, ctx: ctx, transcript: &wire.Transcript{}}
+}
+
+// Note adds a remark to the check's result, such as a refusal in an unusual way.
+func (d *Deployment) Note(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	note := d.wire.Redactor.String(fmt.Sprintf(format, args...))
+	for _, n := range d.notes {
+		if n == note {
+			return
+		}
+	}
+	d.notes = append(d.notes, note)
+}
+
+// Notes returns the remarks.
+func (d *Deployment) Notes() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.notes
+}
+
+// TakeTrouble returns the error of the last probe awaited that could not be
+// carried out, and forgets it.
+func (d *Deployment) TakeTrouble() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := d.trouble
+	d.trouble = nil
+	return err
+}
+
+// Chain is the length of the longest chain of dependent requests awaited so far.
+func (d *Deployment) Chain() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.chain
+}
+
+// Evidence returns the recorded exchanges.
+func (d *Deployment) Evidence() []*wire.Exchange { return d.transcript.Exchanges() }
+
+// Redact replaces every known secret in s.
+func (d *Deployment) Redact(s string) string { return d.wire.Redactor.String(s) }
+
+func (d *Deployment) file(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.trouble = err
+}
+
+func (d *Deployment) lengthen(chain time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.chain = max(d.chain, chain)
+}
+
+// Quiet waits until every probe has ended, so that nothing is created any more.
+func (d *Deployment) Quiet() { d.pending.Wait() }
+
+// Budget says what was asked of the target so far.
+func (d *Deployment) Budget() reports.Budget {
+	return reports.Budget{
+		Spent:            d.wire.Spent(),
+		Registrations:    d.tally.count("registrations"),
+		MaxRegistrations: d.Target.MaxRegistrations,
+		Concurrency:      d.wire.Concurrency(),
+		Flows:            d.tally.count("flows"),
+	}
+}
+
+// tally counts things by name.
+type tally struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (t *tally) count(name string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n[name]
+}
+
+// take counts one more, unless there are limit already. No limit is negative.
+func (t *tally) take(name string, limit int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if limit >= 0 && t.n[name] >= limit {
+		return false
+	}
+	if t.n == nil {
+		t.n = map[string]int{}
+	}
+	t.n[name]++
+	return true
+}

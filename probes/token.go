@@ -1,0 +1,235 @@
+package probes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/mcpassay/mcpassay/fixtures/tokens"
+	"github.com/mcpassay/mcpassay/probes/wire"
+	"github.com/mcpassay/mcpassay/reports"
+)
+
+// Tokens is what a token request came to.
+type Tokens struct {
+	Response *wire.Response
+	Document *wire.Document // nil if the answer is no JSON object
+	Client   *Client
+
+	Access  string // empty if no access token was issued
+	Refresh string
+	ID      string
+	Error   string // the error member
+}
+
+// Issued tells whether an access token was issued.
+func (t *Tokens) Issued() bool { return t.Access != "" }
+
+// ExpiresIn is the declared lifetime of the access token, if it is declared.
+func (t *Tokens) ExpiresIn() (time.Duration, bool) {
+	seconds, ok := t.Document.Number("expires_in")
+	return time.Duration(seconds * float64(time.Second)), ok
+}
+
+// Scopes are the scopes that the answer names, if it names any.
+func (t *Tokens) Scopes() ([]string, bool) {
+	scope, ok := t.Document.String("scope")
+	return strings.Fields(scope), ok
+}
+
+// A JWT is a decoded token. Nothing about it was verified.
+type JWT struct{ Header, Claims *wire.Document }
+
+// JWT decodes the access token if it is a JWT.
+func (t *Tokens) JWT() (*JWT, bool) { return DecodeJWT(t.Access) }
+
+// DecodeJWT decodes a token if it is a JWT (RFC 7519, section 3).
+func DecodeJWT(token string) (*JWT, bool) {
+	header, claims, err := tokens.Decode(token)
+	if err != nil {
+		return nil, false
+	}
+	return &JWT{&wire.Document{Members: header}, &wire.Document{Members: claims}}, true
+}
+
+// Audience is the aud claim, as a list whichever way it is written.
+func (j *JWT) Audience() []string {
+	if one, ok := j.Claims.String("aud"); ok {
+		return []string{one}
+	}
+	many, _ := j.Claims.Strings("aud")
+	return many
+}
+
+// TokenRequest sends a token request of a client (RFC 6749, section 3.2): the
+// form, with the client's authentication added, then mutated.
+func (d *Deployment) TokenRequest(ctx context.Context, c *Client, form url.Values, mutations ...Mutation) (*Tokens, error) {
+	res, err := d.postForm(ctx, "token_endpoint", c, form, mutations)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tokens{Response: res, Client: c}
+	if t.Document, err = wire.ParseDocument(res.Body); err != nil {
+		t.Document = nil
+		return t, nil
+	}
+	t.Error, _ = t.Document.String("error")
+	if res.Status >= 300 {
+		return t, nil
+	}
+	t.Access, _ = t.Document.String("access_token")
+	t.Refresh, _ = t.Document.String("refresh_token")
+	t.ID, _ = t.Document.String("id_token")
+	if t.Access != "" {
+		d.created.grant(t)
+	}
+	return t, nil
+}
+
+// Redeem redeems the code of an authorization, then mutated (RFC 6749, section 4.1.3).
+func (d *Deployment) Redeem(ctx context.Context, a *Authorization, mutations ...Mutation) (*Tokens, error) {
+	form := url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {a.Code},
+		"redirect_uri":  {a.Request.RedirectURI()},
+		"code_verifier": {a.Request.Verifier},
+	}
+	if resources := a.Request.Values["resource"]; len(resources) > 0 {
+		form["resource"] = resources
+	}
+	return d.TokenRequest(ctx, a.Request.Client, form, mutations...)
+}
+
+// RefreshWith uses a refresh token, then mutated (RFC 6749, section 6).
+func (d *Deployment) RefreshWith(ctx context.Context, t *Tokens, mutations ...Mutation) (*Tokens, error) {
+	resource, err := d.Resource(ctx)
+	if err != nil {
+		return nil, err
+	}
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {t.Refresh}, "resource": {resource}}
+	return d.TokenRequest(ctx, t.Client, form, mutations...)
+}
+
+// Revoke asks for a token to be revoked (RFC 7009, section 2.1).
+func (d *Deployment) Revoke(ctx context.Context, c *Client, token, hint string, mutations ...Mutation) (*wire.Response, error) {
+	form := url.Values{"token": {token}}
+	if hint != "" {
+		form.Set("token_type_hint", hint)
+	}
+	return d.postForm(ctx, "revocation_endpoint", c, form, mutations)
+}
+
+// Introspect asks about a token as the client (RFC 7662, section 2.1).
+func (d *Deployment) Introspect(ctx context.Context, c *Client, token string, mutations ...Mutation) (*wire.Response, error) {
+	return d.postForm(ctx, "introspection_endpoint", c, url.Values{"token": {token}}, mutations)
+}
+
+func (d *Deployment) postForm(ctx context.Context, endpointName string, c *Client, values url.Values, mutations []Mutation) (*wire.Response, error) {
+	endpoint, err := d.ServerEndpoint(ctx, endpointName)
+	if err != nil {
+		return nil, err
+	}
+	form := &Form{Values: values, Header: http.Header{
+		"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"},
+	}}
+	authenticate(form, c)
+	mutate(form, mutations)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Values.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	req.Header = form.Header
+	return d.wire.Do(req)
+}
+
+// authenticate adds the client's authentication (RFC 6749, section 2.3.1).
+func authenticate(form *Form, c *Client) {
+	switch c.Method {
+	case "client_secret_basic":
+		req := http.Request{Header: form.Header}
+		req.SetBasicAuth(url.QueryEscape(c.ID), url.QueryEscape(c.Secret))
+	case "client_secret_post":
+		form.Values.Set("client_id", c.ID)
+		form.Values.Set("client_secret", c.Secret)
+	default:
+		form.Values.Set("client_id", c.ID)
+	}
+}
+
+// Code takes a sound authorization request to its code. An error says why there
+// is none.
+func (d *Deployment) Code(ctx context.Context, c *Client, mutations ...Mutation) (*Authorization, error) {
+	r, err := d.NewRequest(ctx, c, mutations...)
+	if err != nil {
+		return nil, err
+	}
+	a, err := d.Authorize(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if a.Code == "" {
+		return nil, &Blocked{By: "as-code-flow", Owner: reports.AuthServer, Err: fmt.Errorf("no code was issued: %s", a.Ended())}
+	}
+	return a, nil
+}
+
+// Grant takes a sound flow to its tokens. The mutations are those of the
+// authorization request. An error says why there are none.
+func (d *Deployment) Grant(ctx context.Context, c *Client, mutations ...Mutation) (*Tokens, error) {
+	a, err := d.Code(ctx, c, mutations...)
+	if err != nil {
+		return nil, err
+	}
+	t, err := d.Redeem(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if !t.Issued() {
+		return nil, &Blocked{By: "as-code-flow", Owner: reports.AuthServer,
+			Err: fmt.Errorf("a sound token request was answered %d %s", t.Response.Status, t.Error)}
+	}
+	return t, nil
+}
+
+// Baseline is the first sound flow of the run: the control before every attack
+// on the authorization server.
+func (d *Deployment) Baseline(ctx context.Context) (*Tokens, error) { return d.baseline.Get(ctx) }
+
+func (b *bench) firstGrant(ctx context.Context) (*Tokens, error) {
+	d := b.view(ctx)
+	c, err := d.Client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := d.Grant(wire.For(ctx, "control"), c)
+	if err != nil {
+		return nil, err
+	}
+	if jwt, ok := t.JWT(); ok {
+		iss, _ := jwt.Claims.String("iss")
+		b.ledger.add("issuer", "token iss", iss)
+		for _, aud := range jwt.Audience() {
+			b.ledger.add("resource", "token aud", aud)
+		}
+	}
+	return t, nil
+}
+
+// ErrNoRefreshToken says that the server issued no refresh token, as it may.
+var ErrNoRefreshToken = errors.New("no refresh token was issued")
+
+// Refreshable takes a sound flow to tokens with a refresh token.
+func (d *Deployment) Refreshable(ctx context.Context, c *Client, mutations ...Mutation) (*Tokens, error) {
+	t, err := d.Grant(ctx, c, mutations...)
+	if err != nil {
+		return nil, err
+	}
+	if t.Refresh == "" {
+		return nil, &Blocked{By: "as-refresh-flow", Owner: reports.AuthServer, Err: ErrNoRefreshToken}
+	}
+	return t, nil
+}
