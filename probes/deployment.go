@@ -25,6 +25,7 @@ type Target struct {
 	Tool    *ToolCall      // a harmless protected call; nil: tools/list
 
 	OtherResource string // a second resource indicator that the authorization server serves
+	Authorized    bool   // the user may test systems that are not on loopback
 	Disturb       bool   // checks that can disturb other users may run
 
 	MaxRegistrations int           // default 60
