@@ -103,6 +103,7 @@ type bench struct {
 	web        *Shared[*Client]
 	baseline   *Shared[*Tokens]
 	era        *Shared[*Era]
+	sessions   *Shared[bool]
 	fresh      fresh
 }
 
@@ -131,6 +132,7 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	b.web = Share(d, b.webClient)
 	b.baseline = Share(d, b.firstGrant)
 	b.era = Share(d, b.detectEra)
+	b.sessions = Share(d, b.detectSessions)
 	b.ledger.add("resource", "server URL", t.URL)
 	return d, nil
 }
@@ -234,3 +236,6 @@ func (t *tally) take(name string, limit int) bool {
 	t.n[name]++
 	return true
 }
+
+// File records why something could not be decided, as a probe's error is.
+func (d *Deployment) File(err error) { d.file(err) }

@@ -379,3 +379,19 @@ func (d *Deployment) soundCall(ctx context.Context) (string, error) {
 	}
 	return token, nil
 }
+
+// HasSessions tells whether the server speaks the older wire and issues session ids.
+func (d *Deployment) HasSessions(ctx context.Context) (bool, error) { return d.sessions.Get(ctx) }
+
+func (b *bench) detectSessions(ctx context.Context) (bool, error) {
+	token, err := b.view(ctx).AccessToken(ctx)
+	if err != nil {
+		return false, err
+	}
+	s, _, err := b.initialize(wire.For(ctx, "control"), token, nil)
+	if err != nil || s == nil {
+		return false, err
+	}
+	b.endSession(ctx, s, token)
+	return s.id != "", nil
+}
