@@ -1,0 +1,6 @@
+package fault
+
+// Faults of the flow itself.
+var (
+	TokenEndpointFails = declare("token-endpoint-fails", "answers every authorization code grant with a server error")
+)

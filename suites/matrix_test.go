@@ -1,0 +1,215 @@
+package suites_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpassay/mcpassay/probes"
+	"github.com/mcpassay/mcpassay/probes/forms"
+	"github.com/mcpassay/mcpassay/probes/wire"
+	"github.com/mcpassay/mcpassay/reference"
+	"github.com/mcpassay/mcpassay/reference/fault"
+	"github.com/mcpassay/mcpassay/reports"
+	"github.com/mcpassay/mcpassay/suites"
+	_ "github.com/mcpassay/mcpassay/suites/authserver"
+	_ "github.com/mcpassay/mcpassay/suites/resourceserver"
+)
+
+// against judges a reference deployment by the checks that filter selects.
+func against(t testing.TB, o reference.Options, filter string, change ...func(*probes.Target)) *reports.Report {
+	t.Helper()
+	server, err := reference.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close() //nolint:errcheck // nothing depends on it
+	target := probes.Reference(server)
+	target.MaxRegistrations = 1000
+	target.Wait = 4 * time.Second
+	for _, c := range change {
+		c(&target)
+	}
+	client := wire.NewClient(wire.Limits{}, nil)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	d, err := probes.Open(ctx, target, client, forms.New(client))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := suites.Run(ctx, d, suites.Options{Filter: filter, Agent: "forms"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// setting is how a reference deployment must be for a check that its plain shape
+// makes inapplicable.
+var settings = map[string]reference.Options{}
+
+// describe says what came of a check, for a test's failure.
+func describe(r *reports.Result) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s: %s", r.ID, r.Outcome, r.Message)
+	for _, f := range r.Facets {
+		fmt.Fprintf(&b, "\n\t%s: %s: %s", f.Outcome, f.Title, f.Message)
+	}
+	return b.String()
+}
+
+func judgedBad(o reports.Outcome) bool { return o == reports.Fail || o == reports.Warn }
+
+// TestSoundReference shows that nothing is wrong where nothing is wrong.
+func TestSoundReference(t *testing.T) {
+	report := against(t, reference.Options{}, "")
+	if report.Stopped != nil {
+		t.Fatalf("stopped: %+v", report.Stopped)
+	}
+	for i := range report.Results {
+		r := &report.Results[i]
+		_, elsewhere := settings[r.ID]
+		if r.Outcome != reports.Pass && !(r.Outcome == reports.NotApplicable && elsewhere) {
+			t.Error(describe(r))
+		}
+	}
+	if len(report.Residue) > 0 {
+		t.Errorf("left behind: %+v", report.Residue)
+	}
+}
+
+// TestMutants runs every check against every fault: those that claim the fault
+// notice it, and no other fails unless the fault's declaration names it. Every
+// assertion of every check is made to fail by one of the check's faults.
+func TestMutants(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the kill matrix takes a minute; make mutants runs it")
+	}
+	claims := map[fault.Fault][]string{fault.RefuseEverything: nil} // see TestRefusalNeedsControl
+	for _, c := range suites.Catalogue() {
+		for _, f := range c.Faults {
+			claims[f] = append(claims[f], c.ID)
+		}
+	}
+	m := &matrix{killed: map[string]map[string]bool{}, facets: map[string]map[string]bool{}}
+	only := os.Getenv("MCPASSAY_FAULT") // for whoever works on one
+	for _, f := range fault.All() {
+		if only != "" && !strings.Contains(f.ID, only) {
+			continue
+		}
+		claimed, ok := claims[f]
+		if !ok {
+			t.Errorf("no check claims to catch %s: a deployment that %s", f.ID, f.Doc)
+		}
+		t.Run(f.ID, func(t *testing.T) { m.mutant(t, f, claimed) })
+	}
+	if only == "" {
+		m.everyAssertion(t)
+	}
+	m.print(t)
+}
+
+// matrix is which check noticed which fault.
+type matrix struct {
+	runs, kills, declared, missed, unexpected int
+	killed                                    map[string]map[string]bool // by fault, then check
+	facets                                    map[string]map[string]bool // by check, then assertion: made to fail by a claimed fault
+}
+
+func (m *matrix) mutant(t *testing.T, f fault.Fault, claimed []string) {
+	m.runs++
+	report := against(t, reference.Options{Faults: []fault.Fault{f}}, "")
+	for _, id := range claimed {
+		if o, ok := settings[id]; ok {
+			o.Faults = []fault.Fault{f}
+			special := against(t, o, id)
+			if r := special.Find(id); r != nil {
+				report.Results = append(slices.DeleteFunc(report.Results, func(r reports.Result) bool { return r.ID == id }), *r)
+			}
+		}
+	}
+	m.killed[f.ID] = map[string]bool{}
+	for i := range report.Results {
+		r := &report.Results[i]
+		isClaimed := slices.Contains(claimed, r.ID)
+		for _, facet := range r.Facets {
+			if m.facets[r.ID] == nil {
+				m.facets[r.ID] = map[string]bool{}
+			}
+			m.facets[r.ID][facet.Title] = m.facets[r.ID][facet.Title] || isClaimed && judgedBad(facet.Outcome)
+		}
+		switch bad := judgedBad(r.Outcome); {
+		case bad && isClaimed:
+			m.kills++
+			m.killed[f.ID][r.ID] = true
+		case isClaimed:
+			m.missed++
+			t.Errorf("does not notice a deployment that %s\n%s", f.Doc, describe(r))
+		case bad && slices.Contains(f.AlsoFails(), r.ID):
+			m.declared++
+			m.killed[f.ID][r.ID] = true
+		case bad:
+			m.unexpected++
+			t.Errorf("fails on a deployment that %s, which does not name it\n%s", f.Doc, describe(r))
+		}
+	}
+	for _, id := range f.AlsoFails() {
+		if !m.killed[f.ID][id] {
+			t.Errorf("%s is said to fail too, and does not", id)
+		}
+	}
+	if report.Stopped != nil && len(claimed) > 0 {
+		t.Errorf("stopped: %s", report.Stopped.Message)
+	}
+}
+
+func (m *matrix) everyAssertion(t *testing.T) {
+	for _, c := range suites.Catalogue() {
+		for title, failed := range m.facets[c.ID] {
+			if !failed && title != "applies" {
+				t.Errorf("nothing shows that %q of %s can fail", title, c.ID)
+			}
+		}
+	}
+}
+
+func (m *matrix) print(t *testing.T) {
+	for _, f := range fault.All() {
+		ids := []string{}
+		for id := range m.killed[f.ID] {
+			ids = append(ids, id)
+		}
+		slices.Sort(ids)
+		t.Logf("%-40s %s", f.ID, strings.Join(ids, " "))
+	}
+	assertions := 0
+	for _, titles := range m.facets {
+		assertions += len(titles)
+	}
+	t.Logf("%d checks, %d assertions, %d faults: %d claimed kills, %d declared ones, %d missed, %d unexpected",
+		len(suites.Catalogue()), assertions, m.runs, m.kills, m.declared, m.missed, m.unexpected)
+}
+
+// TestRefusalNeedsControl shows that a deployment which refuses everything passes
+// no check by it.
+func TestRefusalNeedsControl(t *testing.T) {
+	sound := against(t, reference.Options{}, "")
+	refusing := against(t, reference.Options{Faults: []fault.Fault{fault.RefuseEverything}}, "")
+	for i := range refusing.Results {
+		r := &refusing.Results[i]
+		if r.Outcome == reports.Pass && usesControl(sound.Find(r.ID)) {
+			t.Errorf("passes although everything is refused\n%s", describe(r))
+		}
+	}
+}
+
+// usesControl tells whether a check's verdict rests on a flow or a call that must
+// succeed, rather than on public documents alone.
+func usesControl(r *reports.Result) bool {
+	return r != nil && slices.ContainsFunc(r.Evidence, func(x *wire.Exchange) bool { return x.Purpose == "attack" })
+}
