@@ -1,0 +1,205 @@
+package reference
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/mcpassay/mcpassay/fixtures/tokens"
+	"github.com/mcpassay/mcpassay/reference/fault"
+	"github.com/mcpassay/mcpassay/reference/variant"
+)
+
+// An AuthServer is an OAuth 2.1 authorization server for one deployment. It
+// keeps everything in memory, in bounded amounts.
+type AuthServer struct {
+	origin   string // scheme, host and port it listens on
+	issuer   string // its identifier; every endpoint is below it
+	options  *Options
+	faults   fault.Set
+	variants variant.Set
+	keys     *tokens.Issuer
+	handler  http.Handler
+	now      func() time.Time
+
+	// What tokens can be for. Fixed before the first request.
+	endpoint, otherEndpoint, upstream string
+
+	mu           sync.Mutex // guards what follows
+	preset       map[string]*Client
+	presetOrder  []string
+	clients      *shelf[*Client]      // self-registered, by id
+	transactions *shelf[*transaction] // by id
+	sessions     *shelf[*session]     // by digest of the cookie
+	grants       *shelf[*grant]       // by id
+	codes        *shelf[*authCode]    // by digest
+	refreshes    *shelf[*refreshToken]
+	accesses     *shelf[*accessToken]
+	assertions   *shelf[bool] // client assertions seen, by client and jti
+}
+
+func newAuthServer(origin string, o *Options) (*AuthServer, error) {
+	s := &AuthServer{
+		origin:       origin,
+		issuer:       origin,
+		options:      o,
+		faults:       fault.Of(o.Faults...),
+		variants:     variant.Of(o.Variants...),
+		now:          time.Now,
+		clients:      newShelf[*Client](),
+		transactions: newShelf[*transaction](),
+		sessions:     newShelf[*session](),
+		grants:       newShelf[*grant](),
+		codes:        newShelf[*authCode](),
+		refreshes:    newShelf[*refreshToken](),
+		accesses:     newShelf[*accessToken](),
+		assertions:   newShelf[bool](),
+	}
+	if s.variants.Has(variant.PathIssuer) {
+		s.issuer += "/tenants/acme"
+	}
+	var err error
+	if s.keys, err = tokens.NewIssuer(s.issuer); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	if err := s.presetClients(); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	s.handler = s.routes()
+	return s, nil
+}
+
+// Issuer is the issuer identifier.
+func (s *AuthServer) Issuer() string { return s.issuer }
+
+// Keys are the keys that the server signs with.
+func (s *AuthServer) Keys() *tokens.Issuer { return s.keys }
+
+// serveResources says what tokens can be for: two endpoints of the resource
+// server, and the upstream API, which is reached by token exchange only.
+func (s *AuthServer) serveResources(endpoint, otherEndpoint, upstream string) {
+	s.endpoint, s.otherEndpoint, s.upstream = endpoint, otherEndpoint, upstream
+}
+
+func (s *AuthServer) routes() http.Handler {
+	mux := http.NewServeMux()
+	path := s.issuerPath()
+	s.routeMetadata(mux, path)
+
+	// Pages of the user: never for other origins.
+	mux.HandleFunc("GET "+path+"/authorize", s.authorize)
+	mux.HandleFunc("GET "+path+"/login", s.showLogin)
+	mux.HandleFunc("POST "+path+"/login", s.submitLogin)
+	mux.HandleFunc("GET "+path+"/consent", s.showConsent)
+	mux.HandleFunc("POST "+path+"/consent", s.submitConsent)
+
+	// Endpoints that clients running in a browser call.
+	shared := func(pattern string, methods string, h http.HandlerFunc) {
+		mux.Handle(pattern, crossOrigin(methods, h))
+	}
+	shared(path+"/token", "POST", s.token)
+	shared(path+"/revoke", "POST", s.revoke)
+	if !s.variants.Has(variant.NoRegistration) {
+		shared(path+"/register", "POST", s.register)
+		shared(path+"/register/{client}", "GET, PUT, DELETE", s.manage)
+	}
+
+	// Resource servers only.
+	mux.HandleFunc("POST "+path+"/introspect", s.introspect)
+	return mux
+}
+
+func (s *AuthServer) issuerPath() string {
+	return s.issuer[len(s.origin):]
+}
+
+// ServeHTTP answers a request. Nothing but metadata may be stored, and nothing
+// is to be interpreted as another type than the one we name.
+func (s *AuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	s.handler.ServeHTTP(w, r)
+}
+
+// maxBody is far above any sensible request, and small enough not to matter.
+const maxBody = 64 << 10
+
+// crossOrigin lets scripts of any origin call h. That is safe where nothing
+// depends on cookies: the caller has to show what it knows.
+func crossOrigin(methods string, h http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		if r.Method == http.MethodOptions {
+			w.Header().Set("Access-Control-Allow-Methods", methods)
+			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version")
+			w.Header().Set("Access-Control-Max-Age", "600")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		h(w, r)
+	})
+}
+
+// writeJSON answers with a JSON document.
+func writeJSON(w http.ResponseWriter, status int, document any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(document) // the client has gone: nobody to tell
+}
+
+// A refusal is an error as OAuth reports it (RFC 6749, sections 4.1.2.1 and 5.2).
+type refusal struct {
+	code, description string
+}
+
+func refuse(code, format string, args ...any) *refusal {
+	return &refusal{code, fmt.Sprintf(format, args...)}
+}
+
+func (e *refusal) document() map[string]string {
+	return map[string]string{"error": e.code, "error_description": printable(e.description)}
+}
+
+// printable keeps what error_description may hold (RFC 6749, section 5.2).
+func printable(text string) string {
+	keep := make([]rune, 0, len(text))
+	for _, c := range text {
+		if c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			c = '?'
+		}
+		keep = append(keep, c)
+	}
+	return string(keep)
+}
+
+// params are the parameters of a request. A parameter without a value counts as
+// absent (RFC 6749, sections 3.1 and 3.2).
+type params url.Values
+
+// get returns the value of a parameter, or "".
+func (p params) get(name string) string { return url.Values(p).Get(name) }
+
+// list returns the values of a parameter that may be repeated.
+func (p params) list(name string) []string {
+	var values []string
+	for _, v := range p[name] {
+		if v != "" {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
+// repeated returns a parameter that was sent more than once and may not be, or "".
+func (p params) repeated(except ...string) string {
+	for name, values := range p {
+		if len(values) > 1 && !contains(except, name) {
+			return name
+		}
+	}
+	return ""
+}

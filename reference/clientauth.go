@@ -1,0 +1,130 @@
+package reference
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/mcpassay/mcpassay/fixtures/tokens"
+)
+
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// A presented client is what a request says of its client: who it is, and how it
+// proves it.
+type presented struct {
+	id, method, proof string
+}
+
+// authenticate finds the client of a request and has it prove who it is, by the
+// one method it is registered for (OAuth 2.1, section 2.4). The caller holds the
+// lock.
+func (s *AuthServer) authenticate(r *http.Request, p params) (*Client, *refusal) {
+	shown, problem := s.credentials(r, p)
+	if problem != nil {
+		return nil, problem
+	}
+	client := s.client(shown.id)
+	if client == nil {
+		return nil, refuse(invalidClient, "the client is not known here")
+	}
+	if !s.methodAllowed(shown.method, client) {
+		return nil, refuse(invalidClient, "the client does not authenticate by %s", shown.method)
+	}
+	if !s.proofHolds(shown, client) {
+		return nil, refuse(invalidClient, "the client's credentials are wrong")
+	}
+	return client, nil
+}
+
+func (s *AuthServer) methodAllowed(method string, client *Client) bool {
+	return method == client.AuthMethod
+}
+
+// credentials reads what the request shows. More than one method is refused
+// (RFC 6749, section 2.3).
+func (s *AuthServer) credentials(r *http.Request, p params) (presented, *refusal) {
+	var all []presented
+	if header := r.Header.Get("Authorization"); header != "" {
+		shown, ok := basic(header)
+		if !ok {
+			return presented{}, refuse(invalidClient, "the Authorization header cannot be read")
+		}
+		all = append(all, shown)
+	}
+	if p.get("client_secret") != "" {
+		all = append(all, presented{p.get("client_id"), authPost, p.get("client_secret")})
+	}
+	if p.get("client_assertion") != "" || p.get("client_assertion_type") != "" {
+		if p.get("client_assertion_type") != assertionType {
+			return presented{}, refuse(invalidClient, "client_assertion_type is not known")
+		}
+		all = append(all, presented{tokens.UnverifiedSubject(p.get("client_assertion")), authAssertion, p.get("client_assertion")})
+	}
+	switch {
+	case len(all) > 1:
+		return presented{}, refuse(invalidRequest, "a client authenticates by one method")
+	case len(all) == 1 && p.get("client_id") != "" && p.get("client_id") != all[0].id:
+		return presented{}, refuse(invalidRequest, "client_id is another client's")
+	case len(all) == 1:
+		return all[0], nil
+	case p.get("client_id") == "":
+		return presented{}, refuse(invalidClient, "the client does not say who it is")
+	}
+	return presented{id: p.get("client_id"), method: authNone}, nil
+}
+
+// basic reads client id and secret, which are form-encoded before they are
+// joined (RFC 6749, section 2.3.1).
+func basic(header string) (presented, bool) {
+	scheme, encoded, _ := strings.Cut(header, " ")
+	joined, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	if !strings.EqualFold(scheme, "Basic") || err != nil {
+		return presented{}, false
+	}
+	name, password, ok := strings.Cut(string(joined), ":")
+	id, idErr := url.QueryUnescape(name)
+	proof, proofErr := url.QueryUnescape(password)
+	return presented{id, authBasic, proof}, ok && idErr == nil && proofErr == nil
+}
+
+// proofHolds tells whether the client is who it says.
+func (s *AuthServer) proofHolds(shown presented, client *Client) bool {
+	switch shown.method {
+	case authNone:
+		return true
+	case authBasic, authPost:
+		return client.Secret != "" && same(shown.proof, client.Secret)
+	case authAssertion:
+		return s.assertionHolds(shown.proof, client)
+	}
+	return false
+}
+
+// maxAssertionLifetime bounds how long an assertion has to be remembered.
+const maxAssertionLifetime = time.Hour
+
+// assertionHolds checks a client assertion (RFC 7523, section 3). It is for us,
+// by our issuer identifier or the token endpoint, and works once.
+func (s *AuthServer) assertionHolds(assertion string, client *Client) bool {
+	a, err := tokens.VerifyAssertion(assertion, client.jwks)
+	if err != nil {
+		return false
+	}
+	now := s.now()
+	forUs := len(a.Audience) == 1 && (a.Audience[0] == s.issuer || a.Audience[0] == s.issuer+"/token")
+	switch {
+	case a.Issuer != client.ID || a.Subject != client.ID || !forUs || a.ID == "":
+		return false
+	case !now.Before(a.Expires) || a.Expires.After(now.Add(maxAssertionLifetime)) || now.Before(a.NotBefore):
+		return false
+	}
+	seen := client.ID + " " + a.ID
+	if _, used := s.assertions.get(seen, now); used {
+		return false
+	}
+	s.assertions.put(seen, true, a.Expires)
+	return true
+}

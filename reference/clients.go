@@ -1,0 +1,134 @@
+package reference
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/mcpassay/mcpassay/fixtures/tokens"
+)
+
+// How clients authenticate at the token endpoint.
+const (
+	authNone      = "none"
+	authBasic     = "client_secret_basic"
+	authPost      = "client_secret_post"
+	authAssertion = "private_key_jwt"
+)
+
+// The grant types.
+const (
+	grantCode     = "authorization_code"
+	grantRefresh  = "refresh_token"
+	grantMachine  = "client_credentials"
+	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+)
+
+// A Client is a registered client.
+type Client struct {
+	ID              string
+	Secret          string // for client_secret_basic and client_secret_post
+	AuthMethod      string
+	RedirectURIs    []string
+	GrantTypes      []string
+	Scopes          []string // that it may ask for
+	Name            string
+	ApplicationType string
+
+	// Key signs the assertions of a registered client that authenticates by
+	// private_key_jwt; its private half is the client's, and known to us only
+	// because we made up the client.
+	Key *tokens.Issuer
+
+	SelfRegistered bool
+	jwks           json.RawMessage            // public keys, for private_key_jwt
+	described      map[string]json.RawMessage // other metadata, as registered
+	manager        string                     // digest of the registration access token
+	registered     time.Time
+}
+
+// trusted tells whether the operator vouches for the client.
+func (c *Client) trusted() bool { return !c.SelfRegistered }
+
+// DisplayName is what users see. It is the client's own claim.
+func (c *Client) DisplayName() string {
+	if c.Name == "" {
+		return "An application without a name"
+	}
+	return c.Name
+}
+
+// Ids of the clients that the operator has registered.
+const (
+	PublicClient    = "preregistered-public"
+	BasicClient     = "preregistered-basic"
+	PostClient      = "preregistered-post"
+	AssertionClient = "preregistered-jwt"
+	MachineClient   = "preregistered-machine"
+	resourceClient  = "reference-resource-server"
+)
+
+// presetClients registers the operator's clients, with new credentials.
+func (s *AuthServer) presetClients() error {
+	s.preset = map[string]*Client{}
+	add := func(id, name, method string, grants ...string) *Client {
+		c := &Client{
+			ID: id, Name: name, AuthMethod: method, GrantTypes: grants, Scopes: knownScopes, registered: s.now(),
+		}
+		if contains(grants, grantCode) {
+			c.RedirectURIs = []string{"http://127.0.0.1/callback", "https://client.example/callback"}
+		}
+		if method == authBasic || method == authPost {
+			c.Secret = secret()
+		}
+		s.preset[id] = c
+		s.presetOrder = append(s.presetOrder, id)
+		return c
+	}
+	add(PublicClient, "Registered native application", authNone, grantCode, grantRefresh)
+	add(BasicClient, "Registered web application", authBasic, grantCode, grantRefresh)
+	add(PostClient, "Registered web application (secret in body)", authPost, grantCode, grantRefresh)
+	signer := add(AssertionClient, "Registered web application (key)", authAssertion, grantCode, grantRefresh)
+	add(MachineClient, "Nightly job", authBasic, grantMachine).Scopes = []string{scopeRead, scopeWrite}
+	add(resourceClient, "Notes server", authBasic, grantExchange).Scopes = []string{scopeUpstream}
+
+	var err error
+	if signer.Key, err = tokens.NewIssuer(signer.ID); err != nil {
+		return err
+	}
+	signer.jwks, err = signer.Key.JWKS()
+	return err
+}
+
+// Clients are the clients that the operator has registered, with credentials.
+func (s *AuthServer) Clients() []Client {
+	var list []Client
+	for _, id := range s.presetOrder {
+		c := *s.preset[id]
+		c.RedirectURIs, c.GrantTypes, c.Scopes = slices.Clone(c.RedirectURIs), slices.Clone(c.GrantTypes), slices.Clone(c.Scopes)
+		list = append(list, c)
+	}
+	return list
+}
+
+// resourceServerSecret is what the resource server authenticates with.
+func (s *AuthServer) resourceServerSecret() string { return s.preset[resourceClient].Secret }
+
+// client finds a client, or returns nil.
+func (s *AuthServer) client(id string) *Client {
+	if c := s.preset[id]; c != nil {
+		return c
+	}
+	c, _ := s.clients.get(id, s.now())
+	return c
+}
+
+// forget removes a client and everything that was ever granted to it.
+func (s *AuthServer) forget(c *Client) {
+	s.clients.remove(c.ID)
+	for _, kept := range s.grants.values {
+		if kept.value.client == c.ID {
+			kept.value.revoked = true
+		}
+	}
+}

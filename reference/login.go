@@ -1,0 +1,114 @@
+package reference
+
+import (
+	"net/http"
+
+	"github.com/mcpassay/mcpassay/reference/variant"
+)
+
+// A loginPage asks a user for name and password.
+type loginPage struct {
+	frame
+	Fields  fields
+	Tx      string
+	CSRF    string
+	Client  *Client
+	Name    string // as typed before
+	Wrong   bool
+	Agree   bool // signing in also agrees
+	Scopes  []string
+	Refusal bool // put the refusing button first
+}
+
+func (s *AuthServer) showLogin(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	tx := s.transactionOf(r, r.URL.Query().Get("tx"))
+	next := s.expired()
+	if tx != nil {
+		next = s.loginPage(tx, "", false)
+	}
+	s.mu.Unlock()
+	s.write(w, next)
+}
+
+func (s *AuthServer) loginPage(tx *transaction, name string, wrong bool) step {
+	page := &loginPage{
+		frame:   frame{Title: "Sign in"},
+		Fields:  s.fields(),
+		Tx:      tx.id,
+		CSRF:    tx.csrf,
+		Client:  tx.request.client,
+		Name:    name,
+		Wrong:   wrong,
+		Agree:   s.agreesOnLogin(tx),
+		Refusal: s.variants.Has(variant.FormPostConsent),
+	}
+	if page.Agree {
+		page.Scopes = meanings(tx.request.scopes)
+	}
+	status := http.StatusOK
+	if wrong {
+		status = http.StatusUnauthorized
+	}
+	return step{page: "login.html", data: page, status: status, formTarget: tx.request.redirectURI}
+}
+
+// agreesOnLogin tells whether the login page also asks for consent, in place of
+// a page of its own.
+func (s *AuthServer) agreesOnLogin(tx *transaction) bool {
+	return s.variants.Has(variant.NoConsent) && tx.failure == nil
+}
+
+func (s *AuthServer) submitLogin(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		s.write(w, s.errorPage(refuse(invalidRequest, "The form cannot be read.")))
+		return
+	}
+	s.mu.Lock()
+	next := s.expired()
+	if tx := s.submitted(r); tx != nil {
+		next = s.signIn(tx, r)
+	}
+	s.mu.Unlock()
+	s.write(w, next)
+}
+
+// signIn checks the password and begins a new session. The session of before, if
+// any, ends: nobody can have planted it (session fixation).
+func (s *AuthServer) signIn(tx *transaction, r *http.Request) step {
+	names := s.fields()
+	if r.PostForm.Get(names.Decision) == names.No {
+		return s.fail(tx, refuse(accessDenied, "the user did not sign in"))
+	}
+	name := r.PostForm.Get(names.User)
+	if !s.passwordMatches(name, r.PostForm.Get(names.Password)) {
+		if tx.attempts++; tx.attempts >= maxLoginAttempts {
+			s.transactions.remove(tx.id)
+			return s.errorPage(refuse(accessDenied, "Too many attempts. Go back to the application and start again."))
+		}
+		return s.loginPage(tx, name, true)
+	}
+	if c, err := r.Cookie(s.cookieName(sessionCookie)); err == nil {
+		s.sessions.remove(digest(c.Value))
+	}
+	id := secret()
+	user := &session{user: name, since: s.now(), agreed: map[string]bool{}}
+	s.sessions.put(digest(id), user, s.now().Add(sessionLifetime))
+
+	tx.csrf = secret()
+	tx.agreed = s.agreesOnLogin(tx)
+	next := s.advance(tx, user)
+	next.cookies = append(next.cookies, s.cookie(sessionCookie, id))
+	return next
+}
+
+// passwordMatches takes the same time for users that do not exist.
+func (s *AuthServer) passwordMatches(name, password string) bool {
+	matches := false
+	for _, u := range s.options.Users {
+		if same(digest(name), digest(u.Name)) && same(digest(password), digest(u.Password)) {
+			matches = true
+		}
+	}
+	return matches
+}

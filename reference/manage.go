@@ -1,0 +1,92 @@
+package reference
+
+import (
+	"net/http"
+	"strings"
+)
+
+// manage is the client configuration endpoint (RFC 7592): a client reads, replaces
+// and deletes its own registration, with its own registration access token.
+func (s *AuthServer) manage(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	client, token := s.manager(r)
+	s.mu.Unlock()
+	if client == nil {
+		// The same answer whether the client exists or not.
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		writeJSON(w, http.StatusUnauthorized, refuse("invalid_token", "the registration access token is not valid here").document())
+		return
+	}
+	switch r.Method {
+	case http.MethodGet:
+		writeJSON(w, http.StatusOK, s.registrationResponse(client, token))
+	case http.MethodPut:
+		s.replace(w, r, client, token)
+	case http.MethodDelete:
+		s.mu.Lock()
+		s.forget(client)
+		s.mu.Unlock()
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		w.Header().Set("Allow", "GET, PUT, DELETE")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	}
+}
+
+// manager finds the client that a request may manage, or nil.
+func (s *AuthServer) manager(r *http.Request) (*Client, string) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	client, ok := s.clients.get(r.PathValue("client"), s.now())
+	if !ok || !strings.EqualFold(scheme, "Bearer") || !s.managesWith(client, token) {
+		return nil, ""
+	}
+	return client, token
+}
+
+func (s *AuthServer) managesWith(client *Client, token string) bool {
+	return same(digest(token), client.manager)
+}
+
+// replace puts new metadata in place of the old, under the same policy (RFC 7592,
+// section 2.2). Id and secret stay as they are; a body that says otherwise is refused.
+func (s *AuthServer) replace(w http.ResponseWriter, r *http.Request, client *Client, token string) {
+	updated, problem := s.readUpdate(r, client)
+	if problem != nil {
+		writeRegistrationRefusal(w, r, problem)
+		return
+	}
+	s.mu.Lock()
+	if s.client(client.ID) == nil { // deleted meanwhile
+		s.mu.Unlock()
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	s.clients.put(updated.ID, updated, updated.registered.Add(clientLifetime))
+	s.mu.Unlock()
+	writeJSON(w, http.StatusOK, s.registrationResponse(updated, token))
+}
+
+func (s *AuthServer) readUpdate(r *http.Request, client *Client) (*Client, *refusal) {
+	updated, m, problem := s.readRegistration(r)
+	if problem != nil {
+		return nil, problem
+	}
+	var id, proof string
+	m.read("client_id", &id)
+	m.read("client_secret", &proof)
+	switch {
+	case m.problem != nil:
+		return nil, m.problem
+	case id != client.ID:
+		return nil, refuse(invalidRequest, "client_id has to be this client's")
+	case proof != "" && !same(proof, client.Secret):
+		return nil, refuse(invalidRequest, "a client does not choose its secret")
+	}
+	updated.ID, updated.manager, updated.registered = client.ID, client.manager, client.registered
+	if updated.Secret = ""; usesSecret(updated.AuthMethod) {
+		if updated.Secret = client.Secret; updated.Secret == "" {
+			updated.Secret = secret()
+		}
+	}
+	return updated, nil
+}

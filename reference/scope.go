@@ -1,0 +1,66 @@
+package reference
+
+import (
+	"slices"
+	"strings"
+)
+
+// The scopes of the deployment.
+const (
+	scopeRead     = "notes.read"
+	scopeWrite    = "notes.write"
+	scopeUpstream = "upstream.read"
+	scopeAdmin    = "admin"
+	scopeOffline  = "offline_access"
+	scopeOpenID   = "openid"
+)
+
+var (
+	// openScopes are what anybody who registers may ask users for.
+	openScopes  = []string{scopeRead, scopeWrite, scopeUpstream, scopeOffline, scopeOpenID}
+	knownScopes = append(slices.Clone(openScopes), scopeAdmin)
+)
+
+// scopeMeanings are what the consent page tells the user.
+var scopeMeanings = map[string]string{
+	scopeRead:     "Read your notes",
+	scopeWrite:    "Create and change your notes",
+	scopeUpstream: "Read your data at the upstream service",
+	scopeAdmin:    "Administer the notes of everybody",
+	scopeOffline:  "Keep access while you are away",
+	scopeOpenID:   "Know who you are",
+}
+
+// scopeGranted returns the scopes that a client gets for what it asked for.
+// Asking for nothing means the least there is (RFC 6749, section 3.3), never all
+// that the client could have.
+func (s *AuthServer) scopeGranted(asked string, client *Client) ([]string, *refusal) {
+	if strings.TrimSpace(asked) == "" {
+		return []string{scopeRead}, nil
+	}
+	var granted []string
+	for _, scope := range strings.Fields(asked) {
+		if !contains(client.Scopes, scope) {
+			return nil, refuse(invalidScope, "scope %q is unknown or not for this client", scope)
+		}
+		if !contains(granted, scope) {
+			granted = append(granted, scope)
+		}
+	}
+	return granted, nil
+}
+
+// scopeNarrowed returns the part of what was granted that is asked for now. It
+// never grows (RFC 6749, section 6).
+func (s *AuthServer) scopeNarrowed(asked string, granted []string) ([]string, *refusal) {
+	wanted := strings.Fields(asked)
+	if len(wanted) == 0 {
+		return granted, nil
+	}
+	for _, scope := range wanted {
+		if !contains(granted, scope) {
+			return nil, refuse(invalidScope, "scope %q was not granted", scope)
+		}
+	}
+	return wanted, nil
+}

@@ -1,0 +1,169 @@
+package reference
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/mcpassay/mcpassay/reference/variant"
+)
+
+// A transaction is an authorization request on its way through login and
+// consent. Each has a state of its own, so that requests in several tabs do not
+// mix, and belongs to the browser that it began in, so that its URL is of no use
+// to another.
+type transaction struct {
+	id, csrf string
+	browser  string // digest of the browser's cookie
+	request  *authRequest
+	failure  *refusal // what is wrong with the request; told after login
+	started  time.Time
+	attempts int  // at the password
+	agreed   bool // on the login page
+}
+
+const (
+	transactionLifetime = 10 * time.Minute
+	maxLoginAttempts    = 10
+)
+
+// A session is a browser whose user has signed in.
+type session struct {
+	user  string
+	since time.Time
+	// agreed remembers what the user has agreed to; see consentKey.
+	agreed map[string]bool
+}
+
+const sessionLifetime = 8 * time.Hour
+
+// needsLogin tells whether the user has to sign in, or sign in again.
+func (tx *transaction) needsLogin(user *session) bool {
+	switch {
+	case user == nil:
+		return true
+	case tx.request.prompts("login") || tx.request.prompts("select_account"):
+		return user.since.Before(tx.started)
+	case tx.request.maxAge >= 0:
+		return tx.started.Sub(user.since) > tx.request.maxAge
+	}
+	return false
+}
+
+// advance takes a transaction as far as it goes without the user. A request that
+// is wrong is refused only when the user has signed in: a redirect that happens
+// by itself, to an address that anybody can register, serves phishing (RFC 9700,
+// section 4.11.2).
+func (s *AuthServer) advance(tx *transaction, user *session) step {
+	switch {
+	case tx.needsLogin(user):
+		return s.proceedTo("/login", tx)
+	case tx.failure != nil:
+		return s.fail(tx, tx.failure)
+	case s.needsConsent(tx, user):
+		return s.proceedTo("/consent", tx)
+	}
+	return s.succeed(tx, user)
+}
+
+func (s *AuthServer) proceedTo(page string, tx *transaction) step {
+	return step{location: s.issuer + page + "?" + url.Values{"tx": {tx.id}}.Encode()}
+}
+
+// transactionOf finds the transaction that a page is about, if this browser began it.
+func (s *AuthServer) transactionOf(r *http.Request, id string) *transaction {
+	tx, ok := s.transactions.get(id, s.now())
+	if !ok {
+		return nil
+	}
+	c, err := r.Cookie(s.cookieName(browserCookie))
+	if err != nil || !same(digest(c.Value), tx.browser) {
+		return nil
+	}
+	return tx
+}
+
+// submitted finds the transaction that a form is about. The form has to come
+// from our own page.
+func (s *AuthServer) submitted(r *http.Request) *transaction {
+	tx := s.transactionOf(r, r.PostForm.Get("tx"))
+	if tx == nil || !same(r.PostForm.Get("csrf"), tx.csrf) {
+		return nil
+	}
+	return tx
+}
+
+// sessionOf returns the session of the browser, or nil.
+func (s *AuthServer) sessionOf(r *http.Request) *session {
+	c, err := r.Cookie(s.cookieName(sessionCookie))
+	if err != nil {
+		return nil
+	}
+	user, ok := s.sessions.get(digest(c.Value), s.now())
+	if !ok {
+		return nil
+	}
+	return user
+}
+
+// The cookies: one tells browsers apart, the other is a user's session.
+const (
+	browserCookie = "mcpassay-browser"
+	sessionCookie = "mcpassay-session"
+)
+
+// cookieName tells servers on other ports of the same host apart, since cookies
+// do not (RFC 6265, section 8.5).
+func (s *AuthServer) cookieName(name string) string {
+	u, err := url.Parse(s.origin)
+	if err != nil || u.Port() == "" {
+		return name
+	}
+	return name + "-" + u.Port()
+}
+
+// cookie makes a cookie that scripts and other sites' requests do not get, but
+// for the link from a client to us. Secure would keep it from a http origin.
+func (s *AuthServer) cookie(name, value string) *http.Cookie {
+	u, err := url.Parse(s.origin)
+	return &http.Cookie{
+		Name:     s.cookieName(name),
+		Value:    value,
+		Path:     "/",
+		HttpOnly: true,
+		Secure:   err == nil && u.Scheme == "https",
+		SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// browserCookie returns the value of the browser's cookie, or a new one.
+func (s *AuthServer) browserCookie(r *http.Request) string {
+	if c, err := r.Cookie(s.cookieName(browserCookie)); err == nil && len(c.Value) == len(secret()) {
+		return c.Value
+	}
+	return secret()
+}
+
+// consentKey is what a remembered consent covers: no other client, redirect URI,
+// scope or resource.
+func (q *authRequest) consentKey() string {
+	return url.Values{
+		"client": {q.client.ID}, "redirect": {q.redirectURI}, "scope": q.scopes, "resource": q.resources,
+	}.Encode()
+}
+
+// needsConsent tells whether the user is to be asked. What was agreed is
+// remembered only for clients that the operator registered and that prove who
+// they are; everyone can claim to be another client (RFC 6749, section 10.2; RFC
+// 8252, section 8.6).
+func (s *AuthServer) needsConsent(tx *transaction, user *session) bool {
+	switch {
+	case tx.agreed:
+		return false
+	case s.variants.Has(variant.ConsentAlways), tx.request.prompts("consent"):
+		return true
+	case !tx.request.client.trusted() || tx.request.client.AuthMethod == authNone:
+		return true
+	}
+	return !user.agreed[tx.request.consentKey()]
+}
