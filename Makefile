@@ -3,7 +3,7 @@
 BIN       := bin
 OUT       ?= mcpassay-report
 LINT      := $(BIN)/golangci-lint
-LINT_VERSION := v2.6.2
+LINT_VERSION := v2.15.0
 FUZZTIME  ?= 30s
 
 .PHONY: run test race mutants variants bench lint fuzz coverage build clean browser
