@@ -238,3 +238,28 @@ func (d *Deployment) Get(ctx context.Context, target string, header http.Header)
 
 // Do sends any request.
 func (d *Deployment) Do(req *http.Request) (*wire.Response, error) { return d.wire.Do(req) }
+
+// ServersFound looks for the metadata of every authorization server that the
+// protected resource metadata lists. URL is the identifier as listed.
+func (d *Deployment) ServersFound(ctx context.Context) ([]Fetched, error) {
+	x, err := d.Discovery(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if x.PRM == nil {
+		return nil, &Blocked{By: "rs-prm-discoverable", Owner: reports.ResourceServer, Err: errors.New("there is no protected resource metadata")}
+	}
+	servers, _ := x.PRM.Document.Strings("authorization_servers")
+	var all []Fetched
+	for _, server := range servers[:min(len(servers), 8)] {
+		found := Fetched{URL: server}
+		for _, form := range ServerMetadataURLs(server) {
+			if f := d.fetch(ctx, form.Form, form.URL); f.Document != nil {
+				found.Form, found.Response, found.Document = f.Form, f.Response, f.Document
+				break
+			}
+		}
+		all = append(all, found)
+	}
+	return all, nil
+}
