@@ -2,9 +2,24 @@ package probes
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
+)
+
+// What can keep a user agent from taking a visit to its end.
+var (
+	// ErrCredentialsRefused says that a login page came back after the
+	// credentials had been sent.
+	ErrCredentialsRefused = errors.New("the credentials were refused")
+	// ErrLost says that a visit went through more pages than a sign-in takes.
+	ErrLost = errors.New("no end after so many pages")
+	// ErrStuck says that a page did not get ready in time.
+	ErrStuck = errors.New("timed out")
+	// ErrNeedsBrowser says that a page does by script what the user agent,
+	// which runs none, would have to do.
+	ErrNeedsBrowser = errors.New("the page needs a browser")
 )
 
 // A UserAgent takes a user through an authorization request, as a browser does,
@@ -35,6 +50,17 @@ type LoginStep struct {
 	WaitFor string
 }
 
+// Text is what a Fill step types for the user.
+func (s LoginStep) Text(u User) string {
+	switch s.Value {
+	case "{username}":
+		return u.Name
+	case "{password}":
+		return u.Password
+	}
+	return s.Value
+}
+
 // A Landing is where a visit ended: at a URL outside the deployment or at the
 // redirect URI (Redirect is set), or on a page (Redirect is nil).
 type Landing struct {
@@ -44,27 +70,37 @@ type Landing struct {
 
 	Page  *Page  // the last document shown; nil if there was none
 	Pages []Page // every document shown on the way, in order, Page included
+	Steps []Step // what the user agent did, in order
 
 	LoggedIn  bool // a login form was filled in
 	Consented bool // a consent form was answered
 }
 
-// Params are the response parameters of the redirect: from the form, the query
-// or the fragment, wherever the server put them.
+// Params are the response parameters of the redirect, wherever the server put
+// them: in the query, the fragment or a posted form. A form may also hold what
+// the user had typed, if the server redirected the submission of a login page
+// by status 307 or 308.
 func (l *Landing) Params() url.Values {
-	switch {
-	case l.Redirect == nil:
-		return url.Values{}
-	case len(l.Form) > 0:
-		return l.Form
+	params := url.Values{}
+	if l.Redirect == nil {
+		return params
 	}
-	params := l.Redirect.Query()
-	if fragment, err := url.ParseQuery(l.Redirect.EscapedFragment()); err == nil {
-		for name, values := range fragment {
+	fragment, _ := url.ParseQuery(l.Redirect.EscapedFragment()) // what can be read of it
+	for _, part := range []url.Values{l.Redirect.Query(), fragment, l.Form} {
+		for name, values := range part {
 			params[name] = append(params[name], values...)
 		}
 	}
 	return params
+}
+
+// A Step is one thing that a user agent did or met on a visit: it opened a
+// document, filled in a form, pressed a button. It names form fields, but never
+// says what was typed into them. URLs stand as they are, with the codes in them.
+type Step struct {
+	At     time.Time
+	What   string // "GET https://as.example/login", "pressed “Approve”"
+	Status int    // of the answer to a request; 0 if there was none
 }
 
 // A Page is a document that the user agent was shown.
