@@ -132,12 +132,12 @@
 
   // look returns the view once the document is parsed and has not changed for
   // some time, or has gone on changing or loading for so long that it is taken as it is.
-  function look(quiet, patience) {
+  function look(quiet, patience, loading) {
     return new Promise((resolve) => {
       const since = performance.now();
       let timer;
       const ready = () => document.readyState === 'complete' ||
-        document.readyState === 'interactive' && performance.now() - since > patience;
+        document.readyState === 'interactive' && performance.now() - since > loading;
       const done = () => {
         observer.disconnect();
         document.removeEventListener('readystatechange', again);

@@ -24,9 +24,10 @@ var drive string
 // it asks for nothing or asks again, may only be between two states: it has to
 // stay so for longer. A page that never rests is taken as it is in the end.
 const (
-	short    = 100 * time.Millisecond
+	short    = 50 * time.Millisecond
 	long     = 700 * time.Millisecond
 	patience = 3 * time.Second
+	loading  = time.Second // for what a parsed page still loads, such as fonts
 )
 
 // errReplaced says that the page went away while it was being looked at.
@@ -70,11 +71,11 @@ func (t *tab) look(ctx context.Context, quiet time.Duration) (*signin.View, cdp.
 		return nil, "", err
 	}
 	changed, _, _ := t.pending()
-	view, err := do[*signin.View](ctx, t, "look", quiet.Milliseconds(), patience.Milliseconds())
+	view, err := do[*signin.View](ctx, t, "look", quiet.Milliseconds(), patience.Milliseconds(), loading.Milliseconds())
 	if errors.Is(err, errReplaced) {
 		select { // the new document is told of next; an old renderer may say so twice
 		case <-changed:
-		case <-time.After(short):
+		case <-time.After(2 * short):
 		}
 	}
 	if err != nil {

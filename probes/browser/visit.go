@@ -144,6 +144,9 @@ func (v *visit) run(caller context.Context, limit time.Duration) error {
 	if res.ErrorText != "" && res.ErrorText != "net::ERR_ABORTED" {
 		return fmt.Errorf("open %s: %s", signin.Where(v.URL, ""), res.ErrorText)
 	}
+	if err := v.configured(ctx); err != nil {
+		return err
+	}
 	return v.follow(ctx)
 }
 

@@ -105,7 +105,7 @@ func (v *View) onward(answers func(*url.URL) bool, deny bool) int {
 	}
 	for _, kind := range []Kind{Button, Link} {
 		for i, c := range v.Controls {
-			if c.Kind == kind && entering.in(c.Label) && !elsewhere.in(c.Label) && c.tells() != denies {
+			if c.Kind == kind && (signing.in(c.Label) || entering.in(c.Label)) && !elsewhere.in(c.Label) && c.tells() != denies {
 				return i
 			}
 		}

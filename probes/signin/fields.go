@@ -115,6 +115,8 @@ func (v *View) sender(form int) int {
 			p += 2
 		}
 		switch {
+		case signing.in(c.Label):
+			p += 5
 		case entering.in(c.Label):
 			p += 4
 		case denying.in(c.Label) || denying.in(c.Value):

@@ -53,9 +53,12 @@ var (
 	// merely are approving words that ask for no approval by themselves.
 	merely = words(`continue weiter fortfahren continuer continuar continua doorgaan proceed ok okay`, "続行", "继续")
 
-	entering = words(`login signin logon submit next continue enter go anmelden einloggen login weiter
-		connexion connecter suivant entrar acceder siguiente accedi avanti seguinte inloggen aanmelden volgende`,
-		"sign in", "log in", "log on", "iniciar sesión", "se connecter", "ログイン", "次へ", "サインイン", "登录", "下一步")
+	// signing and entering are the words of buttons that send a login form; the
+	// latter say nothing else.
+	signing = words(`login signin logon anmelden einloggen connexion connecter acceder accedi inloggen aanmelden`,
+		"sign in", "log in", "log on", "iniciar sesión", "se connecter", "ログイン", "サインイン", "登录")
+	entering = words(`submit next continue enter go weiter suivant siguiente entrar avanti seguinte volgende`, "次へ", "下一步")
+
 	// elsewhere are the words of controls that lead away from the sign-in at hand.
 	elsewhere = words(`forgot forgotten reset register signup logout signout
 		passkey webauthn sso language help cookie cookies resend show hide copy search
@@ -121,7 +124,7 @@ func tells(text string) answer {
 // tells reads the answer of a control: from what the user reads first, from
 // what is sent next, from where it is sent last, and never from its id.
 func (c *Control) tells() answer {
-	if elsewhere.in(c.Label) {
+	if elsewhere.in(c.Label) || signing.in(c.Label) {
 		return unclear
 	}
 	texts := []string{c.Label}
