@@ -50,6 +50,17 @@ type LoginStep struct {
 	WaitFor string
 }
 
+// Text is what a Fill step types for the user.
+func (s LoginStep) Text(u User) string {
+	switch s.Value {
+	case "{username}":
+		return u.Name
+	case "{password}":
+		return u.Password
+	}
+	return s.Value
+}
+
 // A Landing is where a visit ended: at a URL outside the deployment or at the
 // redirect URI (Redirect is set), or on a page (Redirect is nil).
 type Landing struct {

@@ -1,0 +1,240 @@
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+
+	"github.com/mcpassay/mcpassay/probes"
+	"github.com/mcpassay/mcpassay/probes/signin"
+)
+
+// A visit is a probes.Visit under way, in a browser context of its own.
+type visit struct {
+	probes.Visit
+	*record
+	guide  *signin.Guide
+	main   context.Context // chromedp keeps the first tab in it
+	popups chan target.ID  // opened, and not yet in front
+
+	mu   sync.Mutex
+	tabs []*tab // the last is in front
+}
+
+// Authorize takes a user through the authorization request of the visit.
+func (b *Browser) Authorize(ctx context.Context, v probes.Visit) (*probes.Landing, error) {
+	select {
+	case b.slots <- struct{}{}:
+		defer func() { <-b.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	p, err := b.process(ctx)
+	if err != nil {
+		return nil, err
+	}
+	main, cancel := chromedp.NewContext(p.ctx, chromedp.WithNewBrowserContext())
+	defer b.closing.Go(cancel) // it waits until the tab has vanished, which takes half a second
+	if err := chromedp.Do(main); err != nil {
+		return nil, fmt.Errorf("open a tab: %w", err)
+	}
+	w := &visit{Visit: v, record: newRecord(), main: main, popups: make(chan target.ID, 8)}
+	w.guide = signin.Begin(&w.Visit)
+	defer p.admit(chromedp.FromContext(main).BrowserContextID, w)()
+	if err := w.show(main); err != nil {
+		return nil, err
+	}
+	err = w.run(ctx, b.opts.Timeout)
+	return w.end(ctx, w.close(), err)
+}
+
+// show puts a tab in front.
+func (v *visit) show(ctx context.Context) error {
+	t := &tab{
+		ctx: ctx, Target: chromedp.FromContext(ctx).Target, visit: v,
+		sent: map[network.RequestID]sent{}, changed: make(chan struct{}),
+	}
+	if err := t.watch(); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.tabs = append(v.tabs, t)
+	return nil
+}
+
+// front is the tab that the user looks at.
+func (v *visit) front() *tab {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.tabs[len(v.tabs)-1]
+}
+
+// opened notes a popup. It is called while events are read, so that the popup
+// is put in front only when the page is looked at next.
+func (v *visit) opened(id target.ID) {
+	select {
+	case v.popups <- id:
+	default: // a page that opens popups without end
+	}
+}
+
+// gone puts what was behind a closed tab back in front.
+func (v *visit) gone(id target.ID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if i := slices.IndexFunc(v.tabs, func(t *tab) bool { return t.TargetID == id }); i > 0 {
+		v.tabs = slices.Delete(v.tabs, i, i+1)
+	}
+}
+
+// raise puts the popups in front that have been opened.
+func (v *visit) raise(ctx context.Context) {
+	for {
+		select {
+		case id := <-v.popups:
+			popup, cancel := chromedp.NewContext(v.main, chromedp.WithTargetID(id))
+			stop := context.AfterFunc(ctx, cancel)
+			if err := chromedp.Do(popup); err == nil {
+				err = v.show(popup)
+			}
+			stop() // it closes with the first tab
+		default:
+			return
+		}
+	}
+}
+
+// caught notes a request that left a tab which is not watched yet.
+func (v *visit) caught(id target.ID, r *network.Request) {
+	v.mu.Lock()
+	watched := slices.ContainsFunc(v.tabs, func(t *tab) bool { return t.TargetID == id })
+	v.mu.Unlock()
+	if u, err := url.Parse(r.URL + r.URLFragment); err == nil && !watched {
+		v.leave(u, r)
+	}
+}
+
+// run goes through the pages of the visit. It ends with the caller, with the
+// browser, when the time is up, or when the visit leaves the deployment.
+func (v *visit) run(caller context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(v.main, limit)
+	defer cancel()
+	defer context.AfterFunc(caller, cancel)()
+	go func() {
+		select {
+		case <-v.left:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	res, err := chromedp.Call(ctx, page.Navigate, page.NavigateParams{URL: v.URL})
+	if err != nil {
+		return err
+	}
+	if res.ErrorText != "" && res.ErrorText != "net::ERR_ABORTED" {
+		return fmt.Errorf("open %s: %s", signin.Where(v.URL, ""), res.ErrorText)
+	}
+	if err := v.configured(ctx); err != nil {
+		return err
+	}
+	return v.follow(ctx)
+}
+
+// follow does on each page what the guide says, until that is to stay.
+func (v *visit) follow(ctx context.Context) error {
+	quiet := short
+	var last, pressed string
+	for {
+		view, mark, err := v.look(ctx, quiet)
+		if err != nil {
+			return err
+		}
+		if mark != last {
+			quiet = short
+		}
+		move, verdict := v.guide.Next(view)
+		if final := verdict != nil || move.Purpose == signin.Stay || mark == pressed; final && (quiet == short || mark != last) {
+			quiet, last = long, mark
+			continue
+		}
+		last = mark
+		switch {
+		case verdict != nil:
+			return verdict
+		case move.Purpose == signin.Stay && view.Refresh != nil && view.Refresh.Delay <= 10:
+			if err := v.await(ctx); err != nil {
+				return err
+			}
+			continue
+		case move.Purpose == signin.Stay:
+			return nil
+		}
+		if err := v.front().act(ctx, move); errors.Is(err, errReplaced) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		v.guide.Made(move)
+		v.made(move)
+		quiet, pressed = short, mark
+	}
+}
+
+// look describes the page in front once it has settled, and marks it so that
+// another look at the same page can be known.
+func (v *visit) look(ctx context.Context, quiet time.Duration) (*signin.View, string, error) {
+	for {
+		v.raise(ctx)
+		t := v.front()
+		view, document, err := t.look(ctx, quiet)
+		switch {
+		case errors.Is(err, errReplaced):
+			continue
+		case err != nil:
+			return nil, "", err
+		case len(v.popups) > 0 || t != v.front():
+			continue
+		}
+		v.describe(document, view)
+		return view, fmt.Sprint(document, view.Text, view.Controls), nil
+	}
+}
+
+// await waits until the page in front goes somewhere else.
+func (v *visit) await(ctx context.Context) error {
+	changed, _, _ := v.front().pending()
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// end says where the visit ended, given why it went no further.
+func (v *visit) end(caller context.Context, landing *probes.Landing, err error) (*probes.Landing, error) {
+	timeUp := errors.Is(err, context.DeadlineExceeded) || errors.Is(caller.Err(), context.DeadlineExceeded)
+	switch {
+	case landing.Redirect != nil || err == nil:
+		return landing, nil
+	case timeUp:
+		where := signin.Where(v.URL, "")
+		if landing.Page != nil {
+			where = signin.Where(landing.Page.URL, landing.Page.Title)
+		}
+		return nil, fmt.Errorf("%s: %w waiting for the page to settle", where, probes.ErrStuck)
+	case caller.Err() != nil:
+		return nil, context.Cause(caller)
+	}
+	return nil, err
+}
