@@ -86,7 +86,7 @@ func (s *AuthServer) begin(p params, browser string, user *session) step {
 }
 
 // asker finds out who asks, and where the answer goes.
-func (s *AuthServer) asker(p params) (client *Client, redirectURI string, problem *refusal) {
+func (s *AuthServer) asker(p params) (client *Client, redirectURI string, problem *denial) {
 	if name := p.repeated("resource"); name == "client_id" || name == "redirect_uri" ||
 		len(p["client_id"]) > 1 || len(p["redirect_uri"]) > 1 {
 		return nil, "", refuse(invalidRequest, "%s was sent more than once", name)
@@ -103,8 +103,8 @@ func (s *AuthServer) asker(p params) (client *Client, redirectURI string, proble
 }
 
 // readRequest checks everything but client and redirect URI. The request it
-// returns with a refusal holds what is needed to answer.
-func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (*authRequest, *refusal) {
+// returns with a denial holds what is needed to answer.
+func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (*authRequest, *denial) {
 	q := &authRequest{client: client, redirectURI: redirectURI, maxAge: -1}
 	if len(p["state"]) == 1 {
 		q.state = p.get("state")
@@ -116,7 +116,7 @@ func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (
 	if problem := s.challengeRefused(q.challenge, p.get("code_challenge_method")); problem != nil {
 		return q, problem
 	}
-	var problem *refusal
+	var problem *denial
 	if q.scopes, problem = s.scopeGranted(p.get("scope"), client); problem != nil {
 		return q, problem
 	}
@@ -139,7 +139,7 @@ func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (
 }
 
 // requestFormRefused checks the parameters that say what kind of request it is.
-func requestFormRefused(p params, client *Client) *refusal {
+func requestFormRefused(p params, client *Client) *denial {
 	if name := p.repeated("resource"); name != "" {
 		return refuse(invalidRequest, "%s was sent more than once", name)
 	}
@@ -181,7 +181,7 @@ func (s *AuthServer) silently(tx *transaction, user *session) step {
 
 // fail answers the client with an error, and names us so that the client knows
 // who answers (RFC 9207, section 2).
-func (s *AuthServer) fail(tx *transaction, problem *refusal) step {
+func (s *AuthServer) fail(tx *transaction, problem *denial) step {
 	s.transactions.remove(tx.id)
 	if s.variants.Has(variant.ErrorPage) && problem.code != accessDenied {
 		return s.errorPage(problem)

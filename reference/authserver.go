@@ -121,12 +121,12 @@ func (s *AuthServer) issuerPath() string {
 func (s *AuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 	s.handler.ServeHTTP(w, r)
 }
 
-// maxBody is far above any sensible request, and small enough not to matter.
-const maxBody = 64 << 10
+// maxRequest is far above any sensible request, and small enough not to matter.
+const maxRequest = 64 << 10
 
 // crossOrigin lets scripts of any origin call h. That is safe where nothing
 // depends on cookies: the caller has to show what it knows.
@@ -151,16 +151,16 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 	_ = json.NewEncoder(w).Encode(document) // the client has gone: nobody to tell
 }
 
-// A refusal is an error as OAuth reports it (RFC 6749, sections 4.1.2.1 and 5.2).
-type refusal struct {
+// A denial is an error as OAuth reports it (RFC 6749, sections 4.1.2.1 and 5.2).
+type denial struct {
 	code, description string
 }
 
-func refuse(code, format string, args ...any) *refusal {
-	return &refusal{code, fmt.Sprintf(format, args...)}
+func refuse(code, format string, args ...any) *denial {
+	return &denial{code, fmt.Sprintf(format, args...)}
 }
 
-func (e *refusal) document() map[string]string {
+func (e *denial) document() map[string]string {
 	return map[string]string{"error": e.code, "error_description": printable(e.description)}
 }
 

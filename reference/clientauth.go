@@ -21,7 +21,7 @@ type presented struct {
 // authenticate finds the client of a request and has it prove who it is, by the
 // one method it is registered for (OAuth 2.1, section 2.4). The caller holds the
 // lock.
-func (s *AuthServer) authenticate(r *http.Request, p params) (*Client, *refusal) {
+func (s *AuthServer) authenticate(r *http.Request, p params) (*Client, *denial) {
 	shown, problem := s.credentials(r, p)
 	if problem != nil {
 		return nil, problem
@@ -45,7 +45,7 @@ func (s *AuthServer) methodAllowed(method string, client *Client) bool {
 
 // credentials reads what the request shows. More than one method is refused
 // (RFC 6749, section 2.3).
-func (s *AuthServer) credentials(r *http.Request, p params) (presented, *refusal) {
+func (s *AuthServer) credentials(r *http.Request, p params) (presented, *denial) {
 	var all []presented
 	if header := r.Header.Get("Authorization"); header != "" {
 		shown, ok := basic(header)

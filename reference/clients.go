@@ -65,7 +65,6 @@ const (
 	PostClient      = "preregistered-post"
 	AssertionClient = "preregistered-jwt"
 	MachineClient   = "preregistered-machine"
-	resourceClient  = "reference-resource-server"
 )
 
 // presetClients registers the operator's clients, with new credentials.
@@ -90,7 +89,7 @@ func (s *AuthServer) presetClients() error {
 	add(PostClient, "Registered web application (secret in body)", authPost, grantCode, grantRefresh)
 	signer := add(AssertionClient, "Registered web application (key)", authAssertion, grantCode, grantRefresh)
 	add(MachineClient, "Nightly job", authBasic, grantMachine).Scopes = []string{scopeRead, scopeWrite}
-	add(resourceClient, "Notes server", authBasic, grantExchange).Scopes = []string{scopeUpstream}
+	add(resourceServerClientID, "Notes server", authBasic, grantExchange).Scopes = []string{scopeUpstream}
 
 	var err error
 	if signer.Key, err = tokens.NewIssuer(signer.ID); err != nil {
@@ -112,7 +111,7 @@ func (s *AuthServer) Clients() []Client {
 }
 
 // resourceServerSecret is what the resource server authenticates with.
-func (s *AuthServer) resourceServerSecret() string { return s.preset[resourceClient].Secret }
+func (s *AuthServer) resourceServerSecret() string { return s.preset[resourceServerClientID].Secret }
 
 // client finds a client, or returns nil.
 func (s *AuthServer) client(id string) *Client {

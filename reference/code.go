@@ -31,7 +31,7 @@ func (s *AuthServer) issueCode(q *authRequest, user *session) string {
 // redeemCode gives tokens for a code, once (OAuth 2.1, section 4.1.3). Only a
 // replay that is right in all other respects ends what the code gave: anything
 // less could come from somebody who merely saw the code.
-func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *refusal) {
+func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *denial) {
 	code, ok := s.codes.get(digest(p.get("code")), s.now())
 	if !ok {
 		return nil, refuse(invalidGrant, "the code is not known")
@@ -55,7 +55,7 @@ func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *refu
 }
 
 // codeRefused checks what a code is bound to.
-func (s *AuthServer) codeRefused(code *authCode, client *Client, p params) *refusal {
+func (s *AuthServer) codeRefused(code *authCode, client *Client, p params) *denial {
 	switch {
 	case code.grant.client != client.ID:
 		return refuse(invalidGrant, "the code is another client's")

@@ -7,7 +7,7 @@ const tokenTypeAccess = "urn:ietf:params:oauth:token-type:access_token"
 // exchangeToken gives the resource server a token for the upstream API, in place
 // of the one it was called with (RFC 8693). The new token says who acts for whom,
 // and lives no longer than the old one.
-func (s *AuthServer) exchangeToken(client *Client, p params) (map[string]any, *refusal) {
+func (s *AuthServer) exchangeToken(client *Client, p params) (map[string]any, *denial) {
 	if p.get("subject_token_type") != tokenTypeAccess {
 		return nil, refuse(invalidRequest, "subject_token_type has to be that of an access token")
 	}

@@ -113,7 +113,7 @@ func (s *AuthServer) audience(resource string) any {
 
 // tokenResponse issues what a grant of a user gives: an access token, a refresh
 // token if the client may have one, an ID token if it asked who the user is.
-func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, resource string) (map[string]any, *refusal) {
+func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, resource string) (map[string]any, *denial) {
 	access, err := s.issueAccess(accessRequest{grant: g, client: client.ID, scopes: scopes, resource: resource})
 	if err != nil {
 		return nil, refuse("server_error", "the token cannot be signed")

@@ -2,7 +2,7 @@ package reference
 
 // machineToken gives a client a token of its own (OAuth 2.1, section 4.2). Only
 // a client that proves who it is can have one, and no refresh token comes with it.
-func (s *AuthServer) machineToken(client *Client, p params) (map[string]any, *refusal) {
+func (s *AuthServer) machineToken(client *Client, p params) (map[string]any, *denial) {
 	if client.AuthMethod == authNone {
 		return nil, refuse(unauthorizedClient, "a public client cannot act for itself")
 	}

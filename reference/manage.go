@@ -66,7 +66,7 @@ func (s *AuthServer) replace(w http.ResponseWriter, r *http.Request, client *Cli
 	writeJSON(w, http.StatusOK, s.registrationResponse(updated, token))
 }
 
-func (s *AuthServer) readUpdate(r *http.Request, client *Client) (*Client, *refusal) {
+func (s *AuthServer) readUpdate(r *http.Request, client *Client) (*Client, *denial) {
 	updated, m, problem := s.readRegistration(r)
 	if problem != nil {
 		return nil, problem

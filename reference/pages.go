@@ -107,7 +107,7 @@ type errorPage struct {
 	Problem, Code string
 }
 
-func (s *AuthServer) errorPage(problem *refusal) step {
+func (s *AuthServer) errorPage(problem *denial) step {
 	return step{page: "error.html", status: http.StatusBadRequest, data: &errorPage{
 		frame: frame{Title: "This did not work"}, Problem: problem.description, Code: problem.code,
 	}}

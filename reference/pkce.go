@@ -9,7 +9,7 @@ import (
 // good enough, or returns nil. Every client has to use S256 (RFC 7636; OAuth 2.1,
 // section 4.1.1): a missing method would mean plain, which protects nobody who
 // can read the request.
-func (s *AuthServer) challengeRefused(challenge, method string) *refusal {
+func (s *AuthServer) challengeRefused(challenge, method string) *denial {
 	switch {
 	case challenge == "":
 		return refuse(invalidRequest, "code_challenge is required")

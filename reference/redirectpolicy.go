@@ -10,7 +10,7 @@ import (
 const maxRedirectURIs = 20
 
 // redirectURIsAllowed is the policy for redirect URIs that anybody may register.
-func (s *AuthServer) redirectURIsAllowed(client *Client) *refusal {
+func (s *AuthServer) redirectURIsAllowed(client *Client) *denial {
 	switch client.ApplicationType {
 	case "", "native", "web":
 	default:
@@ -34,7 +34,7 @@ func (s *AuthServer) redirectURIsAllowed(client *Client) *refusal {
 // OpenID Connect registration takes an absent application_type for web, which
 // may not use loopback. Many MCP clients run on the user's machine and leave it
 // out, so here it may be either; private-use schemes have to be asked for.
-func (s *AuthServer) redirectURIAllowed(uri, applicationType string) *refusal {
+func (s *AuthServer) redirectURIAllowed(uri, applicationType string) *denial {
 	if !s.plainText(uri) {
 		return refuse(invalidRedirectURI, "redirect_uri holds characters that a URI does not have")
 	}
@@ -70,7 +70,7 @@ func (s *AuthServer) plainText(uri string) bool {
 // only looks like one.
 var hostSyntax = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
 
-func (s *AuthServer) httpsAllowed(u *url.URL) *refusal {
+func (s *AuthServer) httpsAllowed(u *url.URL) *denial {
 	if u.User != nil || !hostSyntax.MatchString(u.Host) {
 		return refuse(invalidRedirectURI, "redirect_uri has no plain host")
 	}
@@ -79,7 +79,7 @@ func (s *AuthServer) httpsAllowed(u *url.URL) *refusal {
 
 // httpAllowed lets a native application be answered on its own machine (RFC 8252,
 // section 7.3). Everything else would send the code in the clear.
-func (s *AuthServer) httpAllowed(u *url.URL, applicationType string) *refusal {
+func (s *AuthServer) httpAllowed(u *url.URL, applicationType string) *denial {
 	switch {
 	case !hostSyntax.MatchString(u.Host) || !loopback(u):
 		return refuse(invalidRedirectURI, "http redirect_uris are for 127.0.0.1, [::1] and localhost")
@@ -93,7 +93,7 @@ func (s *AuthServer) httpAllowed(u *url.URL, applicationType string) *refusal {
 // least one dot (RFC 8252, section 7.1), which no scheme that browsers act upon has.
 var privateScheme = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+$`)
 
-func (s *AuthServer) privateSchemeAllowed(u *url.URL, applicationType string) *refusal {
+func (s *AuthServer) privateSchemeAllowed(u *url.URL, applicationType string) *denial {
 	switch {
 	case !privateScheme.MatchString(u.Scheme):
 		return refuse(invalidRedirectURI, "scheme %q is not a domain name in reverse", u.Scheme)

@@ -25,7 +25,7 @@ func (s *AuthServer) issueRefresh(g *grant) string {
 // token is bound to its client; what it gives can be less than was granted, this
 // once, and never more. If one is used twice we cannot tell the thief from the
 // client, and end the grant.
-func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *refusal) {
+func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial) {
 	token, ok := s.refreshes.get(digest(p.get("refresh_token")), s.now())
 	if !ok || token.grant.client != client.ID {
 		return nil, refuse(invalidGrant, "the refresh token is not known")

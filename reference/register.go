@@ -39,7 +39,7 @@ func (s *AuthServer) register(w http.ResponseWriter, r *http.Request) {
 
 // admit gives a new client its id and credentials. They are ours to choose,
 // whatever the request says.
-func (s *AuthServer) admit(client *Client) (token string, problem *refusal) {
+func (s *AuthServer) admit(client *Client) (token string, problem *denial) {
 	token = secret()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +60,7 @@ func usesSecret(method string) bool { return method == authBasic || method == au
 
 // readRegistration reads client metadata and applies policy. Members that we do
 // not know are ignored (RFC 7591, section 2).
-func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata, *refusal) {
+func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata, *denial) {
 	if r.Method != http.MethodPost && r.Method != http.MethodPut {
 		return nil, nil, refuse(invalidRequest, "the method has to be POST")
 	}
@@ -85,7 +85,7 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 	if m.problem != nil {
 		return nil, nil, m.problem
 	}
-	for _, check := range []func(*Client, *clientMetadata) *refusal{
+	for _, check := range []func(*Client, *clientMetadata) *denial{
 		s.statementAllowed, s.registrationAllowed, s.describe,
 	} {
 		if problem := check(client, &m); problem != nil {
@@ -98,7 +98,7 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 // clientMetadata is the body of a registration. Its member names are compared exactly.
 type clientMetadata struct {
 	members map[string]json.RawMessage
-	problem *refusal
+	problem *denial
 }
 
 // read decodes a member, if it is there and not null.
@@ -119,7 +119,7 @@ func (m *clientMetadata) has(name string) bool {
 
 // statementAllowed refuses software statements: we trust nobody who signs them
 // (RFC 7591, section 3.2.2).
-func (s *AuthServer) statementAllowed(_ *Client, m *clientMetadata) *refusal {
+func (s *AuthServer) statementAllowed(_ *Client, m *clientMetadata) *denial {
 	if m.has("software_statement") {
 		return refuse(unapprovedStatement, "no issuer of software statements is trusted here")
 	}
@@ -128,7 +128,7 @@ func (s *AuthServer) statementAllowed(_ *Client, m *clientMetadata) *refusal {
 
 // registrationAllowed is the policy for clients that nobody vouches for, and
 // fills in what the request left out. What is changed shows in the response.
-func (s *AuthServer) registrationAllowed(client *Client, m *clientMetadata) *refusal {
+func (s *AuthServer) registrationAllowed(client *Client, m *clientMetadata) *denial {
 	if client.AuthMethod == "" {
 		client.AuthMethod = authBasic // the default of RFC 7591, section 2
 	}
@@ -149,7 +149,7 @@ func (s *AuthServer) registrationAllowed(client *Client, m *clientMetadata) *ref
 
 // grantTypesAllowed keeps to grants that need a user. Others are left out where
 // the code flow remains, and refused where nothing would.
-func (s *AuthServer) grantTypesAllowed(client *Client) *refusal {
+func (s *AuthServer) grantTypesAllowed(client *Client) *denial {
 	if len(client.GrantTypes) == 0 {
 		client.GrantTypes = []string{grantCode}
 	}
@@ -165,7 +165,7 @@ func (s *AuthServer) openGrant(grant string) bool {
 	return grant == grantCode || grant == grantRefresh
 }
 
-func responseTypesAllowed(m *clientMetadata) *refusal {
+func responseTypesAllowed(m *clientMetadata) *denial {
 	types := []string{"code"}
 	m.read("response_types", &types)
 	if m.problem != nil {
@@ -178,7 +178,7 @@ func responseTypesAllowed(m *clientMetadata) *refusal {
 }
 
 // registeredScopes caps what a self-registered client may ask users for.
-func (s *AuthServer) registeredScopes(client *Client) *refusal {
+func (s *AuthServer) registeredScopes(client *Client) *denial {
 	if len(client.Scopes) == 0 {
 		client.Scopes = slices.Clone(openScopes)
 		return nil
@@ -194,7 +194,7 @@ func (s *AuthServer) registeredScopes(client *Client) *refusal {
 func (s *AuthServer) openScope(scope string) bool { return contains(openScopes, scope) }
 
 // keysAllowed checks the authentication method and the keys it needs.
-func (s *AuthServer) keysAllowed(client *Client, m *clientMetadata) *refusal {
+func (s *AuthServer) keysAllowed(client *Client, m *clientMetadata) *denial {
 	if m.has("jwks") && m.has("jwks_uri") {
 		return refuse(invalidMetadata, "jwks and jwks_uri exclude each other")
 	}
@@ -220,7 +220,7 @@ func (s *AuthServer) keysAllowed(client *Client, m *clientMetadata) *refusal {
 
 // describe keeps the members that only describe the client. Those that users
 // could follow have to be web pages.
-func (s *AuthServer) describe(client *Client, m *clientMetadata) *refusal {
+func (s *AuthServer) describe(client *Client, m *clientMetadata) *denial {
 	for _, name := range []string{"client_uri", "logo_uri", "tos_uri", "policy_uri"} {
 		var uri string
 		m.read(name, &uri)
@@ -279,7 +279,7 @@ func (s *AuthServer) registrationResponse(client *Client, token string) map[stri
 	return document
 }
 
-func writeRegistrationRefusal(w http.ResponseWriter, r *http.Request, problem *refusal) {
+func writeRegistrationRefusal(w http.ResponseWriter, r *http.Request, problem *denial) {
 	status := http.StatusBadRequest
 	switch {
 	case problem.code == "temporarily_unavailable":

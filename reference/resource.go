@@ -5,7 +5,7 @@ import "net/url"
 // resourcesGranted returns the resources that a grant is for. Every one that is
 // asked for has to be known (RFC 8707, section 2); without any, a grant is for
 // the resource server's endpoint, so that no token is ever good for everything.
-func (s *AuthServer) resourcesGranted(asked []string) ([]string, *refusal) {
+func (s *AuthServer) resourcesGranted(asked []string) ([]string, *denial) {
 	if len(asked) == 0 {
 		return []string{s.endpoint}, nil
 	}
@@ -60,7 +60,7 @@ func foldASCII(text string) string {
 
 // resourceAllowed chooses the resource that one token is for: one of those
 // granted, and the first of them if the request names none.
-func (s *AuthServer) resourceAllowed(asked []string, granted []string) (string, *refusal) {
+func (s *AuthServer) resourceAllowed(asked []string, granted []string) (string, *denial) {
 	switch len(asked) {
 	case 0:
 		return granted[0], nil

@@ -66,7 +66,7 @@ func (s *AuthServer) introspect(w http.ResponseWriter, r *http.Request) {
 
 // introspectionRefused keeps clients out that cannot prove who they are, or that
 // nobody vouches for: else anyone could try stolen tokens here.
-func introspectionRefused(client *Client) *refusal {
+func introspectionRefused(client *Client) *denial {
 	if client.AuthMethod == authNone || !client.trusted() {
 		return refuse(invalidClient, "only registered resource servers and confidential clients may ask")
 	}
@@ -77,7 +77,7 @@ func introspectionRefused(client *Client) *refusal {
 // everything, another client only about its own.
 func (s *AuthServer) introspection(client *Client, token string) tokens.Claims {
 	t, ok := s.accesses.get(digest(token), s.now())
-	if !ok || !t.alive(s.now()) || client.ID != resourceClient && client.ID != t.client {
+	if !ok || !t.alive(s.now()) || client.ID != resourceServerClientID && client.ID != t.client {
 		return tokens.Claims{"active": false}
 	}
 	response := maps.Clone(t.claims)

@@ -35,8 +35,8 @@ func (s *AuthServer) token(w http.ResponseWriter, r *http.Request) {
 }
 
 // exchangeGrant gives tokens for a grant of any type.
-func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *refusal) {
-	grants := map[string]func(*Client, params) (map[string]any, *refusal){
+func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *denial) {
+	grants := map[string]func(*Client, params) (map[string]any, *denial){
 		grantCode:     s.redeemCode,
 		grantRefresh:  s.refresh,
 		grantMachine:  s.machineToken,
@@ -58,7 +58,7 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *r
 
 // readForm reads a form-encoded POST body. Nothing is taken from the URL, where
 // it would be logged, and no parameter is taken twice, but for those named.
-func readForm(r *http.Request, repeatable ...string) (params, *refusal) {
+func readForm(r *http.Request, repeatable ...string) (params, *denial) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if r.Method != http.MethodPost || err != nil || kind != "application/x-www-form-urlencoded" {
 		return nil, refuse(invalidRequest, "the request has to be a form-encoded POST")
@@ -82,7 +82,7 @@ func readForm(r *http.Request, repeatable ...string) (params, *refusal) {
 
 // writeRefusal answers a request of a client with an error. A client that tried
 // the Authorization header is told the scheme (RFC 6749, section 5.2).
-func writeRefusal(w http.ResponseWriter, r *http.Request, problem *refusal) {
+func writeRefusal(w http.ResponseWriter, r *http.Request, problem *denial) {
 	status := http.StatusBadRequest
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST")

@@ -16,7 +16,7 @@ type transaction struct {
 	id, csrf string
 	browser  string // digest of the browser's cookie
 	request  *authRequest
-	failure  *refusal // what is wrong with the request; told after login
+	failure  *denial // what is wrong with the request; told after login
 	started  time.Time
 	attempts int  // at the password
 	agreed   bool // on the login page

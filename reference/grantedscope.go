@@ -5,14 +5,11 @@ import (
 	"strings"
 )
 
-// The scopes of the deployment.
+// Scopes beyond those that the resource server's tools need.
 const (
-	scopeRead     = "notes.read"
-	scopeWrite    = "notes.write"
-	scopeUpstream = "upstream.read"
-	scopeAdmin    = "admin"
-	scopeOffline  = "offline_access"
-	scopeOpenID   = "openid"
+	scopeAdmin   = "admin"
+	scopeOffline = "offline_access"
+	scopeOpenID  = "openid"
 )
 
 var (
@@ -34,7 +31,7 @@ var scopeMeanings = map[string]string{
 // scopeGranted returns the scopes that a client gets for what it asked for.
 // Asking for nothing means the least there is (RFC 6749, section 3.3), never all
 // that the client could have.
-func (s *AuthServer) scopeGranted(asked string, client *Client) ([]string, *refusal) {
+func (s *AuthServer) scopeGranted(asked string, client *Client) ([]string, *denial) {
 	if strings.TrimSpace(asked) == "" {
 		return []string{scopeRead}, nil
 	}
@@ -52,7 +49,7 @@ func (s *AuthServer) scopeGranted(asked string, client *Client) ([]string, *refu
 
 // scopeNarrowed returns the part of what was granted that is asked for now. It
 // never grows (RFC 6749, section 6).
-func (s *AuthServer) scopeNarrowed(asked string, granted []string) ([]string, *refusal) {
+func (s *AuthServer) scopeNarrowed(asked string, granted []string) ([]string, *denial) {
 	wanted := strings.Fields(asked)
 	if len(wanted) == 0 {
 		return granted, nil
