@@ -68,8 +68,8 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	up := newUpstream(origin(listeners[2]), as.Issuer(), as.Keys(), &o)
-	rs := newResourceServer(origin(listeners[1]), as.Issuer(), as.Keys(), up.URL(), &o)
+	up := newUpstream(origin(listeners[2]), as.Issuer(), as.resourceServerSecret(), &o)
+	rs := newResourceServer(origin(listeners[1]), as.Issuer(), as.resourceServerSecret(), up.URL(), &o)
 	as.serveResources(rs.Endpoint(), rs.OtherEndpoint(), up.URL())
 
 	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up}

@@ -1,0 +1,27 @@
+package fault
+
+// Faults in the verification of JSON Web Tokens (RFC 8725, RFC 9068 section 4).
+var (
+	SignatureUnchecked    = declare("signature-unchecked", "does not verify signatures")
+	SignatureStripped     = declare("signature-stripped", "accepts a token whose signature part is empty")
+	ZeroSignature         = declare("zero-signature", "accepts an ES256 signature of zeros")
+	AcceptAlgNone         = declare("accept-alg-none", "accepts unsigned tokens with alg none")
+	AcceptAlgNoneSpelled  = declare("accept-alg-none-spelled", "refuses alg none only in lower case")
+	AcceptHMACPublicKey   = declare("accept-hmac-public-key", "verifies HS256 with its issuer's public key as the secret")
+	AcceptHMACEmptyKey    = declare("accept-hmac-empty-key", "verifies HS256 with an empty secret when kid names no key it has")
+	AcceptEmbeddedKey     = declare("accept-embedded-key", "verifies a token with the key in its own jwk header")
+	FetchKeyURL           = declare("fetch-key-url", "fetches the key set that a token's jku or x5u header names, and trusts it")
+	FetchKeyURLBlindly    = declare("fetch-key-url-blindly", "fetches what a token's jku or x5u header names, although it refuses the token")
+	AcceptUnknownCritical = declare("accept-unknown-critical", "ignores critical headers that it does not understand")
+	AcceptAnyType         = declare("accept-any-type", "accepts ID tokens and other kinds of token by the same issuer")
+	LooseTokenSyntax      = declare("loose-token-syntax", "parses tokens loosely: padding, white space, the last of duplicate members")
+	KeyIDServerError      = declare("kid-server-error", "answers 500 with details when kid is not a plain string")
+	AcceptExpired         = declare("accept-expired", "accepts expired tokens")
+	AcceptMissingExpiry   = declare("accept-missing-expiry", "accepts tokens without exp")
+	AcceptTextExpiry      = declare("accept-text-expiry", "takes an exp that is not a number for never")
+	GenerousLeeway        = declare("generous-leeway", "accepts tokens for an hour after they expired")
+	AcceptNotYetValid     = declare("accept-not-yet-valid", "ignores nbf")
+	AcceptMissingSubject  = declare("accept-missing-subject", "takes a token without a usable sub for a default account")
+	SubjectTrimmed        = declare("subject-normalized", "trims and lower-cases sub, so that two users become one")
+	RemovedKeysKept       = declare("removed-keys-kept", "keeps accepting keys that its issuer has removed")
+)

@@ -1,0 +1,18 @@
+package fault
+
+// Faults in the transport: Origin, Host, protocol version and mirrored headers.
+var (
+	OriginIgnored       = declare("origin-ignored", "does not look at Origin")
+	OriginNullAllowed   = declare("origin-null-allowed", "allows the Origin null")
+	OriginPrefixMatch   = declare("origin-prefix-match", "allows an Origin that begins with its own")
+	OriginOtherStatus   = declare("origin-other-status", "answers 400 instead of 403 to a foreign Origin")
+	OriginRequired      = declare("origin-required", "refuses requests without Origin")
+	OriginReflected     = declare("origin-reflected", "allows every Origin to read its answers, with credentials")
+	HostIgnored         = declare("host-ignored", "does not look at Host")
+	VersionIgnored      = declare("version-ignored", "serves protocol versions it has never heard of")
+	MirrorIgnored       = declare("mirror-ignored", "does not compare Mcp-Method and Mcp-Name with the body")
+	MetaOptional        = declare("meta-optional", "fills in the request metadata that a modern request lacks")
+	UnknownMethodStatus = declare("unknown-method-status", "answers 200 to a method it does not have")
+	DiscoverMissing     = declare("discover-missing", "does not implement server/discover")
+	ModernSession       = declare("modern-session", "issues session ids to modern requests")
+)
