@@ -1,6 +1,10 @@
 package reference
 
-import "time"
+import (
+	"time"
+
+	"github.com/mcpassay/mcpassay/reference/fault"
+)
 
 // An authCode is an authorization code, bound to all that it was asked for with.
 type authCode struct {
@@ -32,6 +36,9 @@ func (s *AuthServer) issueCode(q *authRequest, user *session) string {
 // replay that is right in all other respects ends what the code gave: anything
 // less could come from somebody who merely saw the code.
 func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *denial) {
+	if s.faults.Has(fault.TokenEndpointFails) {
+		return nil, refuse("server_error", "the server is not well")
+	}
 	code, ok := s.codes.get(digest(p.get("code")), s.now())
 	if !ok {
 		return nil, refuse(invalidGrant, "the code is not known")

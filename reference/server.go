@@ -46,6 +46,7 @@ type Server struct {
 	Upstream       *Upstream
 
 	servers []*http.Server
+	users   []User
 }
 
 // Start starts a deployment. The caller closes it.
@@ -72,7 +73,7 @@ func Start(o Options) (*Server, error) {
 	rs := newResourceServer(origin(listeners[1]), as.Issuer(), as.resourceServerSecret(), up.URL(), &o)
 	as.serveResources(rs.Endpoint(), rs.OtherEndpoint(), up.URL())
 
-	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up}
+	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users}
 	for i, h := range []http.Handler{as, rs, up} {
 		srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
 		s.servers = append(s.servers, srv)
@@ -89,6 +90,9 @@ func (s *Server) Close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Users are the users who can sign in.
+func (s *Server) Users() []User { return s.users }
 
 // Wait blocks until ctx ends, then closes the deployment.
 func (s *Server) Wait(ctx context.Context) error {
