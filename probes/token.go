@@ -172,9 +172,23 @@ func (d *Deployment) Code(ctx context.Context, c *Client, mutations ...Mutation)
 		return nil, err
 	}
 	if a.Code == "" {
-		return nil, &Blocked{By: "as-code-flow", Owner: reports.AuthServer, Err: fmt.Errorf("no code was issued: %s", a.Ended())}
+		return nil, d.noCode(ctx, a)
 	}
 	return a, nil
+}
+
+// noCode says why a sound request came to no code. A server that does not know
+// the resource is right to refuse, if the metadata misspells it.
+func (d *Deployment) noCode(ctx context.Context, a *Authorization) error {
+	b := &Blocked{By: "as-code-flow", Owner: reports.AuthServer, Err: fmt.Errorf("no code was issued: %s", a.Ended())}
+	resource, err := d.Resource(ctx)
+	if err == nil && resource != d.Endpoint.String() && a.Request.Values.Get("resource") == resource {
+		b.By, b.Owner = "rs-prm-resource", reports.ResourceServer
+		if strings.TrimSuffix(resource, "/") == d.Endpoint.String() {
+			b.By = "rs-prm-resource-no-trailing-slash"
+		}
+	}
+	return b
 }
 
 // Grant takes a sound flow to its tokens. The mutations are those of the

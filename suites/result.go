@@ -76,7 +76,7 @@ func (j *judged) result(r Revision) reports.Result {
 				continue
 			}
 			result.Outcome = o
-			result.Message = f.Message
+			result.Message, _, _ = strings.Cut(f.Message, "\n")
 			result.Owner, result.BlockedBy = j.owner(o, i)
 			return result
 		}

@@ -268,6 +268,7 @@ var _ = suites.Register(suites.Check{
 		})
 		It("where the document is", func(ctx SpecContext) {
 			x, all := pointers(ctx)
+			document(ctx, d, discovery) // without any, the pointer is not the cause
 			for _, pointer := range all {
 				for _, fetched := range x.PRMs {
 					if fetched.URL == pointer && strings.Contains(pointer, "://") {
