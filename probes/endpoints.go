@@ -1,0 +1,88 @@
+package probes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/mcpassay/mcpassay/reports"
+)
+
+// DeadEndpoints sends the smallest request to each endpoint that the metadata
+// advertises for machines, and returns those where nothing is, with what was
+// answered. Anything but 404, 405 or a page shows that something is there.
+func (d *Deployment) DeadEndpoints(ctx context.Context) ([]string, error) {
+	metadata, err := d.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var dead []string
+	for _, name := range []string{
+		"token_endpoint", "registration_endpoint", "revocation_endpoint", "introspection_endpoint", "pushed_authorization_request_endpoint",
+	} {
+		endpoint, ok := metadata.String(name)
+		if !ok {
+			continue
+		}
+		body, media := "", "application/x-www-form-urlencoded"
+		if name == "registration_endpoint" {
+			body, media = "{}", "application/json"
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(body))
+		if err != nil {
+			continue // as-metadata-endpoint-urls judges that
+		}
+		req.Header.Set("Content-Type", media)
+		req.Header.Set("Accept", "application/json")
+		res, err := d.wire.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		if res.Status == http.StatusNotFound || res.Status == http.StatusMethodNotAllowed || (res.Status < 300 && res.MediaType() == "text/html") {
+			dead = append(dead, fmt.Sprintf("%s (%s) answered %d", name, endpoint, res.Status))
+		}
+	}
+	return dead, nil
+}
+
+// Reflects fetches a document with each of the headers by which proxies say what
+// host was asked for, set to forged, and returns those after which forged stands
+// in the document. A query keeps the answers out of caches that others use.
+func (d *Deployment) Reflects(ctx context.Context, target, forged string) ([]string, error) {
+	plain, err := d.Get(ctx, target, http.Header{})
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(string(plain.Body), forged) {
+		return nil, &Blocked{Owner: reports.Mcpassay, Err: errors.New("the document names the forged host by itself")}
+	}
+	u, err := url.Parse(target)
+	if err != nil {
+		return nil, err
+	}
+	var reflected []string
+	for i, header := range []http.Header{
+		{"X-Forwarded-Host": {forged}},
+		{"Forwarded": {"host=" + forged + ";proto=https"}},
+		{"X-Original-Host": {forged}},
+		{"X-Host": {forged}},
+		{"X-Forwarded-Server": {forged}},
+	} {
+		query := u.Query()
+		query.Set("mcpassay", NewVerifier()[:8]+fmt.Sprint(i))
+		u.RawQuery = query.Encode()
+		res, err := d.Get(ctx, u.String(), header)
+		if err != nil {
+			return nil, err
+		}
+		if strings.Contains(string(res.Body), forged) {
+			for name := range header {
+				reflected = append(reflected, name)
+			}
+		}
+	}
+	return reflected, nil
+}
