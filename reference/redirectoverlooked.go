@@ -166,9 +166,9 @@ func equalFoldScheme(asked, registered string) bool {
 
 var manySlashes = regexp.MustCompile(`/+`)
 
-// authority splits a web URI as a careless parser does: what stands between the
+// splitText splits a web URI as a careless parser does: what stands between the
 // slashes, and the rest.
-func authority(uri string) (scheme, host, rest string) {
+func splitText(uri string) (scheme, host, rest string) {
 	scheme, after, ok := strings.Cut(uri, "://")
 	if !ok {
 		return "", "", uri
@@ -182,8 +182,8 @@ func authority(uri string) (scheme, host, rest string) {
 
 // userinfoForHost reads the host up to the first @ or colon, encoded or not.
 func userinfoForHost(asked, registered string) bool {
-	scheme, host, rest := authority(asked)
-	wantScheme, wantHost, wantRest := authority(registered)
+	scheme, host, rest := splitText(asked)
+	wantScheme, wantHost, wantRest := splitText(registered)
 	before, _, ok := strings.Cut(strings.Replace(host, "%40", "@", 1), "@")
 	before, _, _ = strings.Cut(before, ":")
 	return ok && scheme == wantScheme && rest == wantRest && before == wantHost
@@ -192,25 +192,25 @@ func userinfoForHost(asked, registered string) bool {
 // backslashMisread takes a backslash for an ordinary character of user
 // information, or for the end of the host; browsers take it for a slash.
 func backslashMisread(asked, registered string) bool {
-	scheme, host, rest := authority(asked)
+	scheme, host, rest := splitText(asked)
 	if scheme == "" { // https:\\host
 		return strings.ReplaceAll(asked, `\`, "/") == registered || strings.Contains(asked, `:\\`) &&
 			strings.HasSuffix(asked, afterHost(registered))
 	}
-	wantScheme, wantHost, wantRest := authority(registered)
+	wantScheme, wantHost, wantRest := splitText(registered)
 	before, after, ok := strings.Cut(host, `\@`)
 	return ok && scheme == wantScheme && rest == wantRest && (before == wantHost || after == wantHost)
 }
 
 func afterHost(uri string) string {
-	_, _, rest := authority(uri)
+	_, _, rest := splitText(uri)
 	return rest
 }
 
 // hostDelimited ends the host where no host ends.
 func hostDelimited(asked, registered string) bool {
-	scheme, host, rest := authority(asked)
-	wantScheme, wantHost, wantRest := authority(registered)
+	scheme, host, rest := splitText(asked)
+	wantScheme, wantHost, wantRest := splitText(registered)
 	before, _, _ := strings.Cut(host, ";")
 	inside := ""
 	if strings.HasPrefix(host, "[") {
@@ -254,8 +254,8 @@ func printableOnly(uri string) string {
 func endedAt(marks ...string) func(string, string) bool {
 	return func(asked, registered string) bool {
 		for _, mark := range marks {
-			scheme, host, _ := authority(asked)
-			wantScheme, wantHost, _ := authority(registered)
+			scheme, host, _ := splitText(asked)
+			wantScheme, wantHost, _ := splitText(registered)
 			before, _, found := strings.Cut(asked, mark)
 			if found && before == registered {
 				return true
@@ -271,7 +271,7 @@ func endedAt(marks ...string) func(string, string) bool {
 // lookAlike makes one of characters that look, or are, alike.
 func lookAlike(uri string) string {
 	uri = norm.NFKC.String(decodedOnce(uri))
-	if scheme, host, rest := authority(uri); strings.Contains(host, "xn--") {
+	if scheme, host, rest := splitText(uri); strings.Contains(host, "xn--") {
 		if shown, err := idna.Punycode.ToUnicode(host); err == nil {
 			uri = scheme + "://" + shown + rest
 		}
