@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/reference/variant"
 )
 
@@ -21,6 +22,7 @@ const (
 	unsupportedGrant     = "unsupported_grant_type"
 	unsupportedResponse  = "unsupported_response_type"
 	accessDenied         = "access_denied"
+	serverError          = "server_error"
 	loginRequired        = "login_required"
 	consentRequired      = "consent_required"
 	requestNotSupported  = "request_not_supported"
@@ -39,6 +41,11 @@ type authRequest struct {
 	nonce       string
 	prompt      []string
 	maxAge      time.Duration // of the sign-in; negative: any
+	defaulted   bool          // no resource was named
+
+	// What only faults look at.
+	method, iss, forwardedHost string
+	implicit                   bool
 }
 
 func (q *authRequest) prompts(value string) bool { return contains(q.prompt, value) }
@@ -50,9 +57,16 @@ func (s *AuthServer) authorize(w http.ResponseWriter, r *http.Request) {
 		s.write(w, s.errorPage(refuse(invalidRequest, "the query cannot be read")))
 		return
 	}
+	if s.crashesOn(params(query)) {
+		http.Error(w, "internal server error", http.StatusInternalServerError)
+		return
+	}
+	if s.faults.Has(fault.AuthorizeCrossOrigin) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+	}
 	browser := s.browserCookie(r)
 	s.mu.Lock()
-	next := s.begin(params(query), browser, s.sessionOf(r))
+	next := s.begin(r, params(query), browser)
 	s.mu.Unlock()
 	next.cookies = append(next.cookies, s.cookie(browserCookie, browser))
 	s.write(w, next)
@@ -61,12 +75,17 @@ func (s *AuthServer) authorize(w http.ResponseWriter, r *http.Request) {
 // begin takes in an authorization request. As long as client and redirect URI
 // are not certain, an error is told to the user and to nobody else: redirecting
 // would make us an open redirector (OAuth 2.1, section 4.1.2.1).
-func (s *AuthServer) begin(p params, browser string, user *session) step {
+func (s *AuthServer) begin(r *http.Request, p params, browser string) step {
+	user := s.sessionOf(r)
 	client, redirectURI, problem := s.asker(p)
 	if problem != nil {
+		if s.redirectsAnyway(client, p) {
+			return s.answer(&authRequest{redirectURI: p.get("redirect_uri")}, url.Values{"error": {problem.code}})
+		}
 		return s.errorPage(problem)
 	}
 	request, failure := s.readRequest(p, client, redirectURI)
+	request.forwardedHost = r.Header.Get("X-Forwarded-Host")
 	tx := &transaction{
 		id:      secret(),
 		csrf:    secret(),
@@ -78,42 +97,69 @@ func (s *AuthServer) begin(p params, browser string, user *session) step {
 	if failure == nil && request.prompts("none") {
 		return s.silently(tx, user)
 	}
-	if failure != nil && client.trusted() {
+	if failure != nil && (client.trusted() || s.faults.Has(fault.ErrorBeforeLogin)) {
 		return s.fail(tx, failure)
 	}
 	s.transactions.put(tx.id, tx, s.now().Add(transactionLifetime))
 	return s.advance(tx, user)
 }
 
+// redirectsAnyway holds the faults that make an open redirector.
+func (s *AuthServer) redirectsAnyway(client *Client, p params) bool {
+	return p.get("redirect_uri") != "" &&
+		(client == nil && s.faults.Has(fault.ErrorToUnknown) || client != nil && s.faults.Has(fault.ErrorToUnregistered))
+}
+
 // asker finds out who asks, and where the answer goes.
 func (s *AuthServer) asker(p params) (client *Client, redirectURI string, problem *denial) {
-	if name := p.repeated("resource"); name == "client_id" || name == "redirect_uri" ||
-		len(p["client_id"]) > 1 || len(p["redirect_uri"]) > 1 {
-		return nil, "", refuse(invalidRequest, "%s was sent more than once", name)
+	if client, redirectURI = s.askerOfTwo(p); client != nil {
+		return client, redirectURI, nil
+	}
+	if len(p["client_id"]) > 1 || len(p["redirect_uri"]) > 1 {
+		return nil, "", refuse(invalidRequest, "A parameter was sent more than once.")
 	}
 	client = s.client(p.get("client_id"))
-	if client == nil {
+	if client == nil && s.faults.Has(fault.RegisterNoEffect) && p.get("client_id") != "" {
+		client = s.unregistered(p.get("client_id"), p.get("redirect_uri"))
+	}
+	if client == nil || client.deleted {
 		return nil, "", refuse(invalidRequest, "The application is not known here.")
 	}
 	redirectURI = s.redirectFor(client, p.get("redirect_uri"))
 	if redirectURI == "" {
-		return nil, "", refuse(invalidRequest, "The application did not register the address it wants to be answered at.")
+		return client, "", refuse(invalidRequest, "The application did not register the address it wants to be answered at.")
 	}
 	return client, redirectURI, nil
+}
+
+// askerOfTwo holds the faults that check one of two redirect URIs and use the other.
+func (s *AuthServer) askerOfTwo(p params) (*Client, string) {
+	uris := p["redirect_uri"]
+	client := s.client(p.get("client_id"))
+	if len(uris) < 2 || client == nil {
+		return nil, ""
+	}
+	first, last := uris[0], uris[len(uris)-1]
+	switch {
+	case s.faults.Has(fault.RedirectDuplicateLast) && s.redirectFor(client, first) != "":
+		return client, last
+	case s.faults.Has(fault.RedirectDuplicateFirst) && s.redirectFor(client, last) != "":
+		return client, first
+	}
+	return nil, ""
 }
 
 // readRequest checks everything but client and redirect URI. The request it
 // returns with a denial holds what is needed to answer.
 func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (*authRequest, *denial) {
 	q := &authRequest{client: client, redirectURI: redirectURI, maxAge: -1}
-	if len(p["state"]) == 1 {
-		q.state = p.get("state")
-	}
-	if problem := requestFormRefused(p, client); problem != nil {
+	q.state, q.iss = s.stateOf(p), p.get("iss")
+	if problem := s.requestFormRefused(p, client); problem != nil {
 		return q, problem
 	}
-	q.challenge = p.get("code_challenge")
-	if problem := s.challengeRefused(q.challenge, p.get("code_challenge_method")); problem != nil {
+	q.implicit = p.get("response_type") == "token"
+	q.challenge, q.method = p.get("code_challenge"), p.get("code_challenge_method")
+	if problem := s.challengeRefused(p, client); problem != nil && !q.implicit {
 		return q, problem
 	}
 	var problem *denial
@@ -123,6 +169,7 @@ func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (
 	if q.resources, problem = s.resourcesGranted(p.list("resource")); problem != nil {
 		return q, problem
 	}
+	q.defaulted = len(p.list("resource")) == 0
 	q.nonce = p.get("nonce")
 	q.prompt = strings.Fields(p.get("prompt"))
 	if q.prompts("none") && len(q.prompt) > 1 {
@@ -138,16 +185,27 @@ func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (
 	return q, nil
 }
 
-// requestFormRefused checks the parameters that say what kind of request it is.
-func requestFormRefused(p params, client *Client) *denial {
-	if name := p.repeated("resource"); name != "" {
-		return refuse(invalidRequest, "%s was sent more than once", name)
+// stateOf is the state to return. If there are two, neither is the client's.
+func (s *AuthServer) stateOf(p params) string {
+	if len(p["state"]) == 1 || s.faults.Has(fault.DuplicatesTolerated) {
+		return p.get("state")
 	}
-	switch p.get("response_type") {
-	case "code":
-	case "":
+	return ""
+}
+
+// requestFormRefused checks the parameters that say what kind of request it is.
+func (s *AuthServer) requestFormRefused(p params, client *Client) *denial {
+	duplicate := s.repeatedParameter(p)
+	responseType := p.get("response_type")
+	switch {
+	case duplicate != "":
+		return refuse(invalidRequest, "%s was sent more than once", duplicate)
+	case s.unknownParameter(p) != "" && s.faults.Has(fault.UnknownRefused):
+		return refuse(invalidRequest, "%s is not known", s.unknownParameter(p))
+	case responseType == "":
 		return refuse(invalidRequest, "response_type is required")
-	default:
+	case responseType == "token" && s.faults.Has(fault.ImplicitGrant):
+	case responseType != "code":
 		return refuse(unsupportedResponse, "response_type has to be code")
 	}
 	switch {
@@ -161,6 +219,34 @@ func requestFormRefused(p params, client *Client) *denial {
 		return refuse(invalidRequest, "response_mode has to be query")
 	}
 	return nil
+}
+
+// repeatedParameter returns a parameter that was sent more than once and may not be.
+func (s *AuthServer) repeatedParameter(p params) string {
+	except := []string{"resource"}
+	if s.faults.Has(fault.DuplicatesTolerated) {
+		return ""
+	}
+	if s.faults.Has(fault.RedirectDuplicateFirst) || s.faults.Has(fault.RedirectDuplicateLast) {
+		except = append(except, "redirect_uri")
+	}
+	return p.repeated(except...)
+}
+
+// unknownParameter returns a parameter that has no meaning here. Those are
+// ignored (RFC 6749, section 3.1), but for a fault.
+func (s *AuthServer) unknownParameter(p params) string {
+	for name := range p {
+		if !contains(requestParameters, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+var requestParameters = []string{
+	"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method",
+	"resource", "nonce", "prompt", "max_age", "response_mode", "request", "request_uri",
 }
 
 // silently answers a request that must not show anything. It never creates
@@ -193,14 +279,12 @@ func (s *AuthServer) fail(tx *transaction, problem *denial) step {
 // succeed answers the client with a code.
 func (s *AuthServer) succeed(tx *transaction, user *session) step {
 	s.transactions.remove(tx.id)
-	return s.answer(tx.request, url.Values{"code": {s.issueCode(tx.request, user)}})
-}
-
-// answer sends the browser to the client.
-func (s *AuthServer) answer(q *authRequest, response url.Values) step {
-	if q.state != "" {
-		response.Set("state", q.state)
+	if tx.request.implicit {
+		return s.answerImplicitly(tx.request, user)
 	}
-	response.Set("iss", s.issuer)
-	return s.redirectToClient(responseURL(q.redirectURI, response))
+	response := url.Values{"code": {s.issueCode(tx.request, user)}}
+	if s.faults.Has(fault.ChallengeLeaked) {
+		response.Set("code_challenge", tx.request.challenge)
+	}
+	return s.answer(tx.request, response)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
+	"github.com/mcpassay/mcpassay/reference/fault"
 )
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -23,10 +24,16 @@ type presented struct {
 // lock.
 func (s *AuthServer) authenticate(r *http.Request, p params) (*Client, *denial) {
 	shown, problem := s.credentials(r, p)
+	if problem == nil && shown.method == authPost && s.faults.Has(fault.ClientPostRefused) {
+		problem = refuse(invalidClient, "the secret belongs into the Authorization header")
+	}
 	if problem != nil {
 		return nil, problem
 	}
 	client := s.client(shown.id)
+	if client != nil && s.excused(shown, p) {
+		return client, nil
+	}
 	if client == nil {
 		return nil, refuse(invalidClient, "the client is not known here")
 	}
@@ -39,8 +46,16 @@ func (s *AuthServer) authenticate(r *http.Request, p params) (*Client, *denial) 
 	return client, nil
 }
 
+// excused holds the faults that spare a client its proof.
+func (s *AuthServer) excused(shown presented, p params) bool {
+	return shown.method == authNone &&
+		(s.faults.Has(fault.ClientUnauthenticated) ||
+			s.faults.Has(fault.RefreshUnauthenticated) && p.get("grant_type") == grantRefresh)
+}
+
 func (s *AuthServer) methodAllowed(method string, client *Client) bool {
-	return method == client.AuthMethod
+	return method == client.AuthMethod ||
+		s.faults.Has(fault.ClientAnyMethod) && usesSecret(method) && usesSecret(client.AuthMethod)
 }
 
 // credentials reads what the request shows. More than one method is refused
@@ -64,11 +79,11 @@ func (s *AuthServer) credentials(r *http.Request, p params) (presented, *denial)
 		all = append(all, presented{tokens.UnverifiedSubject(p.get("client_assertion")), authAssertion, p.get("client_assertion")})
 	}
 	switch {
-	case len(all) > 1:
+	case len(all) > 1 && !s.faults.Has(fault.ClientTwoMethods):
 		return presented{}, refuse(invalidRequest, "a client authenticates by one method")
-	case len(all) == 1 && p.get("client_id") != "" && p.get("client_id") != all[0].id:
+	case len(all) > 0 && p.get("client_id") != "" && p.get("client_id") != all[0].id:
 		return presented{}, refuse(invalidRequest, "client_id is another client's")
-	case len(all) == 1:
+	case len(all) > 0:
 		return all[0], nil
 	case p.get("client_id") == "":
 		return presented{}, refuse(invalidClient, "the client does not say who it is")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
+	"github.com/mcpassay/mcpassay/reference/fault"
 )
 
 // How clients authenticate at the token endpoint.
@@ -45,6 +46,11 @@ type Client struct {
 	described      map[string]json.RawMessage // other metadata, as registered
 	manager        string                     // digest of the registration access token
 	registered     time.Time
+
+	// What only faults look at.
+	askedGrants    []string
+	deleted        bool
+	needsNoConsent bool
 }
 
 // trusted tells whether the operator vouches for the client.
@@ -122,8 +128,25 @@ func (s *AuthServer) client(id string) *Client {
 	return c
 }
 
+// unregistered makes up a client that nobody registered, as only a fault does.
+func (s *AuthServer) unregistered(id, redirectURI string) *Client {
+	c := &Client{
+		ID: id, AuthMethod: authNone, SelfRegistered: true, RedirectURIs: []string{redirectURI},
+		GrantTypes: []string{grantCode, grantRefresh}, Scopes: openScopes,
+	}
+	s.clients.put(id, c, s.now().Add(clientLifetime))
+	return c
+}
+
 // forget removes a client and everything that was ever granted to it.
 func (s *AuthServer) forget(c *Client) {
+	if s.faults.Has(fault.DeleteNothing) {
+		return
+	}
+	if s.faults.Has(fault.DeleteKeepsTokens) {
+		c.deleted = true
+		return
+	}
 	s.clients.remove(c.ID)
 	for _, kept := range s.grants.values {
 		if kept.value.client == c.ID {

@@ -1,6 +1,9 @@
 package reference
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/mcpassay/mcpassay/reference/fault"
@@ -8,11 +11,12 @@ import (
 
 // An authCode is an authorization code, bound to all that it was asked for with.
 type authCode struct {
-	grant       *grant
-	redirectURI string
-	challenge   string
-	expires     time.Time
-	used        bool
+	grant             *grant
+	redirectURI       string
+	challenge, method string
+	expires           time.Time
+	used              bool
+	served            map[string]any // only with fault.CodeReserved
 }
 
 // usedCodeMemory is how long a code is remembered, so that its replay is noticed.
@@ -22,14 +26,22 @@ const usedCodeMemory = time.Hour
 func (s *AuthServer) issueCode(q *authRequest, user *session) string {
 	g := s.allow(&grant{
 		client: q.client.ID, user: user.user, scopes: q.scopes, resources: q.resources,
-		nonce: q.nonce, signedIn: user.since,
+		nonce: q.nonce, signedIn: user.since, defaulted: q.defaulted,
 	})
 	expires := s.now().Add(s.options.CodeLifetime)
-	code := secret()
+	code := s.newCode()
 	s.codes.put(digest(code), &authCode{
-		grant: g, redirectURI: q.redirectURI, challenge: q.challenge, expires: expires,
+		grant: g, redirectURI: q.redirectURI, challenge: q.challenge, method: q.method, expires: expires,
 	}, expires.Add(usedCodeMemory))
 	return code
+}
+
+// newCode makes a code that nobody can guess (RFC 6749, section 10.10).
+func (s *AuthServer) newCode() string {
+	if s.faults.Has(fault.CodeGuessable) {
+		return fmt.Sprintf("%06d", rand.IntN(1_000_000))
+	}
+	return secret()
 }
 
 // redeemCode gives tokens for a code, once (OAuth 2.1, section 4.1.3). Only a
@@ -40,37 +52,64 @@ func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *deni
 		return nil, refuse("server_error", "the server is not well")
 	}
 	code, ok := s.codes.get(digest(p.get("code")), s.now())
+	if !ok && s.faults.Has(fault.RefreshAsCode) && p.get("code") != "" {
+		return s.refresh(client, params{"refresh_token": p["code"]})
+	}
 	if !ok {
 		return nil, refuse(invalidGrant, "the code is not known")
 	}
+	if s.faults.Has(fault.ChallengeIsLookup) {
+		code = s.codeByChallenge(code, client, p)
+	}
 	if problem := s.codeRefused(code, client, p); problem != nil {
+		if code.used && s.faults.Has(fault.CodeReuseHarms) {
+			code.grant.revoked = true
+		}
 		return nil, problem
 	}
-	if code.used {
-		code.grant.revoked = true
+	if code.used && s.faults.Has(fault.CodeReserved) {
+		return code.served, nil
+	}
+	if code.used && !s.faults.Has(fault.CodeReusable) {
+		code.grant.revoked = !s.faults.Has(fault.CodeReuseForgiven)
 		return nil, refuse(invalidGrant, "the code was used before")
 	}
 	if code.grant.revoked {
 		return nil, refuse(invalidGrant, "the grant has ended")
 	}
-	resource, problem := s.resourceAllowed(p.list("resource"), code.grant.resources)
+	resource, problem := s.resourceAllowed(p.list("resource"), code.grant)
 	if problem != nil {
 		return nil, problem
 	}
 	code.used = true
-	return s.tokenResponse(code.grant, client, code.grant.scopes, resource)
+	response, problem := s.tokenResponse(code.grant, client, code.grant.scopes, resource)
+	if s.faults.Has(fault.CodeReserved) {
+		code.served = response
+	}
+	return response, problem
+}
+
+// codeByChallenge finds another code with the same challenge, that fits the request.
+func (s *AuthServer) codeByChallenge(code *authCode, client *Client, p params) *authCode {
+	for _, kept := range s.codes.values {
+		other := kept.value
+		if other.challenge == code.challenge && !other.used && s.codeRefused(other, client, p) == nil {
+			return other
+		}
+	}
+	return code
 }
 
 // codeRefused checks what a code is bound to.
 func (s *AuthServer) codeRefused(code *authCode, client *Client, p params) *denial {
 	switch {
-	case code.grant.client != client.ID:
+	case code.grant.client != client.ID && !s.faults.Has(fault.CodeAnyClient):
 		return refuse(invalidGrant, "the code is another client's")
-	case !s.redirectRepeated(p.get("redirect_uri"), code.redirectURI):
+	case !s.redirectRepeated(p.get("redirect_uri"), code.redirectURI, client):
 		return refuse(invalidGrant, "redirect_uri is not the one of the authorization request")
-	case !s.verifierMatches(p.get("code_verifier"), code.challenge):
+	case !s.verifierMatches(p, code):
 		return refuse(invalidGrant, "code_verifier does not match the code_challenge")
-	case !s.now().Before(code.expires):
+	case !s.now().Before(code.expires) && !s.faults.Has(fault.CodeEternal):
 		return refuse(invalidGrant, "the code has expired")
 	}
 	return nil
@@ -79,6 +118,16 @@ func (s *AuthServer) codeRefused(code *authCode, client *Client, p params) *deni
 // redirectRepeated tells whether the token request may go on with what it says
 // of the redirect URI. OAuth 2.1 leaves the parameter out, since PKCE does its
 // work; where it is sent it has to be the same (section 10.2).
-func (s *AuthServer) redirectRepeated(repeated, authorized string) bool {
-	return repeated == "" || repeated == authorized
+func (s *AuthServer) redirectRepeated(repeated, authorized string, client *Client) bool {
+	switch {
+	case repeated == "":
+		return !s.faults.Has(fault.TokenRedirectRequired)
+	case repeated == authorized,
+		s.faults.Has(fault.TokenRedirectUnchecked),
+		s.faults.Has(fault.TokenRedirectRegistered) && s.redirectFor(client, repeated) != "" && !loopbackURI(repeated),
+		s.faults.Has(fault.TokenRedirectPort) && s.differsInLoopbackPort(repeated, authorized),
+		s.faults.Has(fault.TokenRedirectSlash) && strings.TrimSuffix(repeated, "/") == strings.TrimSuffix(authorized, "/"):
+		return true
+	}
+	return false
 }

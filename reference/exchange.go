@@ -38,7 +38,7 @@ func (s *AuthServer) exchangeToken(client *Client, p params) (map[string]any, *d
 		actor: client.ID, until: subject.expires,
 	})
 	if err != nil {
-		return nil, refuse("server_error", "the token cannot be signed")
+		return nil, refuse(serverError, "the token cannot be signed")
 	}
 	response := s.accessResponse(access, scopes)
 	response["issued_token_type"] = tokenTypeAccess

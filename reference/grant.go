@@ -1,10 +1,11 @@
 package reference
 
 import (
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
+	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/reference/variant"
 )
 
@@ -17,6 +18,7 @@ type grant struct {
 	nonce            string
 	signedIn         time.Time
 	until            time.Time // no refreshing beyond
+	defaulted        bool      // the client named no resource
 	revoked          bool
 }
 
@@ -26,7 +28,6 @@ type accessToken struct {
 	grant             *grant
 	client            string
 	scopes            []string
-	audience          any
 	claims            tokens.Claims
 	resource          string
 	issued, expires   time.Time
@@ -50,7 +51,7 @@ type accessRequest struct {
 	grant    *grant
 	client   string
 	scopes   []string
-	resource string
+	resource any       // a string, but where a fault makes it several
 	actor    string    // who acts for the user, after a token exchange
 	until    time.Time // it has to end by then; zero: no matter
 }
@@ -60,9 +61,10 @@ type accessRequest struct {
 func (s *AuthServer) issueAccess(a accessRequest) (string, error) {
 	now := s.now()
 	t := &accessToken{
-		grant: a.grant, client: a.client, scopes: a.scopes, resource: a.resource,
-		issued: now, expires: now.Add(s.options.AccessTokenLifetime), exchange: a.actor != "",
+		grant: a.grant, client: a.client, scopes: a.scopes,
+		issued: now, expires: now.Add(s.accessLifetime()), exchange: a.actor != "",
 	}
+	t.resource, _ = a.resource.(string)
 	if !a.until.IsZero() && t.expires.After(a.until) {
 		t.expires = a.until
 	}
@@ -78,22 +80,41 @@ func (s *AuthServer) issueAccess(a accessRequest) (string, error) {
 	return token, nil
 }
 
+// accessLifetime is how long an access token really lasts.
+func (s *AuthServer) accessLifetime() time.Duration {
+	switch {
+	case s.faults.Has(fault.AccessTokenLong):
+		return 7 * 24 * time.Hour
+	case s.faults.Has(fault.AccessTokenOutlasts):
+		return s.options.AccessTokenLifetime + time.Hour
+	case s.faults.Has(fault.AccessTokenEternal):
+		return 100 * 365 * 24 * time.Hour
+	}
+	return s.options.AccessTokenLifetime
+}
+
 func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims {
 	claims := tokens.Claims{
 		"iss":       s.issuer,
 		"sub":       a.grant.user,
-		"aud":       s.audience(a.resource),
+		"aud":       s.audience(a.resource, a.client),
 		"exp":       t.expires.Unix(),
 		"iat":       t.issued.Unix(),
 		"jti":       secret(),
 		"client_id": a.client,
-		"scope":     strings.Join(a.scopes, " "),
+		"scope":     scopeText(a.scopes),
 	}
 	if !a.grant.signedIn.IsZero() {
 		claims["auth_time"] = a.grant.signedIn.Unix()
 	}
 	if a.actor != "" {
 		claims["act"] = map[string]any{"sub": a.actor}
+	}
+	if s.faults.Has(fault.AudienceMissing) {
+		delete(claims, "aud")
+	}
+	if s.faults.Has(fault.AccessTokenEternal) {
+		delete(claims, "exp")
 	}
 	if s.variants.Has(variant.ExtraClaims) {
 		claims["nbf"] = t.issued.Unix()
@@ -103,20 +124,12 @@ func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims
 	return claims
 }
 
-// audience is the aud of a token for a resource.
-func (s *AuthServer) audience(resource string) any {
-	if s.variants.Has(variant.AudienceArray) {
-		return []string{resource, s.issuer + "/userinfo"}
-	}
-	return resource
-}
-
 // tokenResponse issues what a grant of a user gives: an access token, a refresh
 // token if the client may have one, an ID token if it asked who the user is.
-func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, resource string) (map[string]any, *denial) {
+func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, resource any) (map[string]any, *denial) {
 	access, err := s.issueAccess(accessRequest{grant: g, client: client.ID, scopes: scopes, resource: resource})
 	if err != nil {
-		return nil, refuse("server_error", "the token cannot be signed")
+		return nil, refuse(serverError, "the token cannot be signed")
 	}
 	response := s.accessResponse(access, scopes)
 	if s.mayRefresh(client) {
@@ -124,19 +137,35 @@ func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, re
 	}
 	if contains(scopes, scopeOpenID) {
 		if response["id_token"], err = s.idToken(g); err != nil {
-			return nil, refuse("server_error", "the token cannot be signed")
+			return nil, refuse(serverError, "the token cannot be signed")
 		}
 	}
 	return response, nil
 }
 
 func (s *AuthServer) accessResponse(access string, scopes []string) map[string]any {
-	return map[string]any{
+	lifetime := s.options.AccessTokenLifetime
+	if s.faults.Has(fault.AccessTokenLong) {
+		lifetime = s.accessLifetime()
+	}
+	response := map[string]any{
 		"access_token": access,
 		"token_type":   "Bearer",
-		"expires_in":   int(s.options.AccessTokenLifetime / time.Second),
-		"scope":        strings.Join(scopes, " "),
+		"expires_in":   int(lifetime / time.Second),
+		"scope":        scopeText(scopes),
 	}
+	if s.faults.Has(fault.TokenExpiryText) {
+		response["expires_in"] = fmt.Sprint(response["expires_in"])
+	}
+	for f, member := range map[fault.Fault]string{
+		fault.TokenTypeMissing: "token_type", fault.TokenExpiryMissing: "expires_in",
+		fault.AccessTokenEternal: "expires_in", fault.TokenScopeUnstated: "scope",
+	} {
+		if s.faults.Has(f) {
+			delete(response, member)
+		}
+	}
+	return response
 }
 
 // idToken tells the client, and nobody else, who signed in (OpenID Connect Core,

@@ -14,14 +14,14 @@ func (s *AuthServer) machineToken(client *Client, p params) (map[string]any, *de
 	if problem != nil {
 		return nil, problem
 	}
-	resource, problem := s.resourceAllowed(p.list("resource"), resources)
+	g := &grant{client: client.ID, user: client.ID, scopes: scopes, resources: resources, defaulted: len(p.list("resource")) == 0}
+	resource, problem := s.resourceAllowed(p.list("resource"), g)
 	if problem != nil {
 		return nil, problem
 	}
-	g := s.allow(&grant{client: client.ID, user: client.ID, scopes: scopes, resources: resources})
-	access, err := s.issueAccess(accessRequest{grant: g, client: client.ID, scopes: scopes, resource: resource})
+	access, err := s.issueAccess(accessRequest{grant: s.allow(g), client: client.ID, scopes: scopes, resource: resource})
 	if err != nil {
-		return nil, refuse("server_error", "the token cannot be signed")
+		return nil, refuse(serverError, "the token cannot be signed")
 	}
 	return s.accessResponse(access, scopes), nil
 }

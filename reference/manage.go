@@ -3,13 +3,15 @@ package reference
 import (
 	"net/http"
 	"strings"
+
+	"github.com/mcpassay/mcpassay/reference/fault"
 )
 
 // manage is the client configuration endpoint (RFC 7592): a client reads, replaces
 // and deletes its own registration, with its own registration access token.
 func (s *AuthServer) manage(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	client, token := s.manager(r)
+	client, token := s.managed(r)
 	s.mu.Unlock()
 	if client == nil {
 		// The same answer whether the client exists or not.
@@ -33,26 +35,43 @@ func (s *AuthServer) manage(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// manager finds the client that a request may manage, or nil.
-func (s *AuthServer) manager(r *http.Request) (*Client, string) {
+// managed finds the client that a request may manage, or nil.
+func (s *AuthServer) managed(r *http.Request) (*Client, string) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	client, ok := s.clients.get(r.PathValue("client"), s.now())
-	if !ok || !strings.EqualFold(scheme, "Bearer") || !s.managesWith(client, token) {
+	if !ok || client.deleted {
+		return nil, ""
+	}
+	if s.faults.Has(fault.ManageUnguarded) {
+		return client, token
+	}
+	if !strings.EqualFold(scheme, "Bearer") || !s.managesWith(client, token) {
 		return nil, ""
 	}
 	return client, token
 }
 
+// managesWith tells whether the token is the client's own registration access token.
 func (s *AuthServer) managesWith(client *Client, token string) bool {
+	if s.faults.Has(fault.ManageOtherToken) {
+		for _, other := range s.clients.values {
+			if same(digest(token), other.value.manager) {
+				return true
+			}
+		}
+	}
+	if t, ok := s.accesses.get(digest(token), s.now()); ok && s.faults.Has(fault.ManageAccessToken) {
+		return t.client == client.ID
+	}
 	return same(digest(token), client.manager)
 }
 
 // replace puts new metadata in place of the old, under the same policy (RFC 7592,
-// section 2.2). Id and secret stay as they are; a body that says otherwise is refused.
+// section 2.2).
 func (s *AuthServer) replace(w http.ResponseWriter, r *http.Request, client *Client, token string) {
 	updated, problem := s.readUpdate(r, client)
 	if problem != nil {
-		writeRegistrationRefusal(w, r, problem)
+		s.writeRegistrationRefusal(w, r, problem)
 		return
 	}
 	s.mu.Lock()
@@ -66,27 +85,42 @@ func (s *AuthServer) replace(w http.ResponseWriter, r *http.Request, client *Cli
 	writeJSON(w, http.StatusOK, s.registrationResponse(updated, token))
 }
 
+// readUpdate reads the new metadata of a client. Id and secret stay as they are;
+// a body that says otherwise is refused.
 func (s *AuthServer) readUpdate(r *http.Request, client *Client) (*Client, *denial) {
 	updated, m, problem := s.readRegistration(r)
+	if problem != nil && s.faults.Has(fault.ManageUnchecked) && updated != nil {
+		problem = nil
+	}
+	if problem != nil && s.faults.Has(fault.ManageMerges) && updated != nil && len(updated.RedirectURIs) == 0 {
+		updated.RedirectURIs, problem = client.RedirectURIs, nil
+	}
 	if problem != nil {
 		return nil, problem
 	}
 	var id, proof string
 	m.read("client_id", &id)
 	m.read("client_secret", &proof)
+	chosen := proof != "" && !same(proof, client.Secret)
 	switch {
 	case m.problem != nil:
 		return nil, m.problem
-	case id != client.ID:
+	case id != client.ID && !s.faults.Has(fault.ManageChangesID):
 		return nil, refuse(invalidRequest, "client_id has to be this client's")
-	case proof != "" && !same(proof, client.Secret):
+	case chosen && !s.faults.Has(fault.ManageChosenSecret):
 		return nil, refuse(invalidRequest, "a client does not choose its secret")
 	}
 	updated.ID, updated.manager, updated.registered = client.ID, client.manager, client.registered
-	if updated.Secret = ""; usesSecret(updated.AuthMethod) {
+	if usesSecret(updated.AuthMethod) {
 		if updated.Secret = client.Secret; updated.Secret == "" {
-			updated.Secret = secret()
+			updated.Secret = s.newSecret(updated.ID)
 		}
+		if chosen {
+			updated.Secret = proof
+		}
+	}
+	if s.faults.Has(fault.ManageChangesID) && id != "" {
+		updated.ID = id
 	}
 	return updated, nil
 }

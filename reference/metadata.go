@@ -2,9 +2,12 @@ package reference
 
 import (
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
+	"strings"
 
+	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/reference/variant"
 )
 
@@ -15,6 +18,10 @@ func (s *AuthServer) routeMetadata(mux *http.ServeMux, path string) {
 	publish := func(pattern string, h http.HandlerFunc) {
 		mux.Handle(pattern, crossOrigin("GET", onlyGet(h)))
 	}
+	publish(path+"/jwks", s.jwks)
+	if s.faults.Has(fault.DiscoveryMissing) {
+		return
+	}
 	if !s.variants.Has(variant.OIDCOnly) {
 		publish("/.well-known/oauth-authorization-server"+path, s.oauthMetadata)
 	}
@@ -22,7 +29,6 @@ func (s *AuthServer) routeMetadata(mux *http.ServeMux, path string) {
 	if path != "" {
 		publish(path+"/.well-known/openid-configuration", s.openIDMetadata)
 	}
-	publish(path+"/jwks", s.jwks)
 }
 
 func onlyGet(h http.HandlerFunc) http.HandlerFunc {
@@ -37,7 +43,7 @@ func onlyGet(h http.HandlerFunc) http.HandlerFunc {
 }
 
 func (s *AuthServer) oauthMetadata(w http.ResponseWriter, r *http.Request) {
-	s.writePublic(w, s.metadata(r))
+	s.writeMetadata(w, r, s.metadata(r))
 }
 
 func (s *AuthServer) openIDMetadata(w http.ResponseWriter, r *http.Request) {
@@ -47,12 +53,32 @@ func (s *AuthServer) openIDMetadata(w http.ResponseWriter, r *http.Request) {
 		"id_token_signing_alg_values_supported": []string{"ES256"},
 		"claims_supported":                      []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce"},
 	})
-	s.writePublic(w, document)
+	if s.faults.Has(fault.DiscoveryNoPKCEOpenID) {
+		delete(document, "code_challenge_methods_supported")
+	}
+	s.writeMetadata(w, r, document)
+}
+
+// writeMetadata answers with metadata: 200, JSON, to anybody (RFC 8414, section 3.2).
+func (s *AuthServer) writeMetadata(w http.ResponseWriter, r *http.Request, document map[string]any) {
+	switch {
+	case s.faults.Has(fault.DiscoveryPage):
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, "<!doctype html><title>Notes</title><div id=root></div>")
+	case s.faults.Has(fault.DiscoveryGuarded) && r.Header.Get("Authorization") == "":
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, "unauthorized", http.StatusUnauthorized)
+	case s.faults.Has(fault.DiscoveryMediaType):
+		w.Header().Set("Content-Type", "text/plain")
+		_ = json.NewEncoder(w).Encode(document)
+	default:
+		s.writePublic(w, document)
+	}
 }
 
 // metadata is what the server says about itself (RFC 8414, section 2). All of
 // it is true: what is named here works.
-func (s *AuthServer) metadata(*http.Request) map[string]any {
+func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	methods := []string{authNone, authBasic, authPost, authAssertion}
 	document := map[string]any{
 		"issuer":                                           s.issuer,
@@ -84,6 +110,7 @@ func (s *AuthServer) metadata(*http.Request) map[string]any {
 		document["service_documentation"] = s.issuer + "/docs?lang=en#top"
 		document["issuer_alias"] = s.issuer + "/"
 	}
+	s.misdescribe(r, document)
 	return document
 }
 
@@ -95,14 +122,59 @@ func (s *AuthServer) grantTypes() []string {
 	return grants
 }
 
-// jwks publishes the public keys (RFC 7517).
-func (s *AuthServer) jwks(w http.ResponseWriter, _ *http.Request) {
-	set, err := s.keys.JWKS()
-	if err != nil {
-		http.Error(w, "no keys", http.StatusInternalServerError)
-		return
+// misdescribe holds the faults that make metadata untrue or unreadable.
+func (s *AuthServer) misdescribe(r *http.Request, document map[string]any) {
+	for f := range s.faults {
+		if change, ok := metadataMistakes[f]; ok {
+			change(document, s.issuer)
+		}
 	}
-	s.writePublic(w, json.RawMessage(set))
+	if host := r.Header.Get("X-Forwarded-Host"); host != "" && s.faults.Has(fault.DiscoveryIssuerHost) {
+		for name, value := range document {
+			if url, ok := value.(string); ok {
+				document[name] = "https://" + host + strings.TrimPrefix(url, s.origin)
+			}
+		}
+	}
+}
+
+// metadataMistakes are changes to the metadata, by the fault that makes them.
+var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer string){
+	fault.IssNotOffered:            without("authorization_response_iss_parameter_supported"),
+	fault.IssUnadvertised:          without("authorization_response_iss_parameter_supported"),
+	fault.DiscoveryNoTokenEndpoint: without("token_endpoint"),
+	fault.DiscoveryNoResponseTypes: without("response_types_supported"),
+	fault.DiscoveryNoPKCE:          without("code_challenge_methods_supported"),
+	fault.DiscoveryGrantsOmitted:   without("grant_types_supported"),
+	fault.DiscoveryIssuerSlash:     func(m map[string]any, issuer string) { m["issuer"] = issuer + "/" },
+	fault.DiscoveryIssuerForeign:   func(m map[string]any, _ string) { m["issuer"] = "https://upstream-idp.example" },
+	fault.DiscoveryIssuerQuery:     func(m map[string]any, issuer string) { m["issuer"] = issuer + "?v=1" },
+	fault.DiscoveryTextForArray: func(m map[string]any, _ string) {
+		m["response_types_supported"], m["grant_types_supported"] = "code", "authorization_code refresh_token"
+	},
+	fault.DiscoveryFragment:  func(m map[string]any, issuer string) { m["token_endpoint"] = issuer + "/token#v1" },
+	fault.DiscoveryCleartext: func(m map[string]any, _ string) { m["op_policy_uri"] = "http://docs.example/policy" },
+	fault.DiscoveryPlain: func(m map[string]any, _ string) {
+		m["code_challenge_methods_supported"] = []string{"S256", "plain"}
+	},
+	fault.DiscoveryImplicit: func(m map[string]any, _ string) {
+		m["response_types_supported"] = []string{"code", "token"}
+		m["grant_types_supported"] = []string{grantCode, grantRefresh, "implicit"}
+	},
+	fault.DiscoveryPassword: func(m map[string]any, _ string) {
+		m["grant_types_supported"] = []string{grantCode, grantRefresh, "password"}
+	},
+	fault.DiscoveryNone: func(m map[string]any, _ string) {
+		m["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256", "none"}
+	},
+	fault.DiscoveryDeadEndpoint: func(m map[string]any, issuer string) {
+		m["pushed_authorization_request_endpoint"] = issuer + "/par"
+	},
+}
+
+// without leaves a member out.
+func without(member string) func(map[string]any, string) {
+	return func(document map[string]any, _ string) { delete(document, member) }
 }
 
 // writePublic answers with a document that is the same for everyone.

@@ -29,6 +29,7 @@ func (f *frame) setNonce(nonce string) { f.Nonce = nonce }
 // A step is what the browser is told to do next: go somewhere, or show a page.
 type step struct {
 	location   string // where to go; if empty, page is shown
+	toClient   bool   // the location is the client's
 	page       string
 	data       interface{ setNonce(string) }
 	status     int    // of the page; 0 is 200
@@ -45,10 +46,7 @@ func (s *AuthServer) write(w http.ResponseWriter, next step) {
 	h := w.Header()
 	h.Set("Referrer-Policy", "no-referrer")
 	if next.location != "" {
-		h.Set("Location", next.location)
-		// 303 makes the browser forget the form; 307 would send the password
-		// along to the client (RFC 9700, section 4.12).
-		w.WriteHeader(http.StatusSeeOther)
+		s.sendBrowser(w, next)
 		return
 	}
 	nonce := secret()
@@ -131,7 +129,7 @@ func (s *AuthServer) redirectToClient(location string) step {
 			frame: frame{Title: "Going back to the application"}, Location: location,
 		}}
 	}
-	return step{location: location}
+	return step{location: location, toClient: true}
 }
 
 // fields are the names of form fields and the values of their buttons.

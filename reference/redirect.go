@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/mcpassay/mcpassay/reference/fault"
 )
 
 // redirectFor decides where the answer to an authorization request goes, or ""
@@ -11,12 +13,12 @@ import (
 // exactly one is registered (OAuth 2.1, section 4.1.1).
 func (s *AuthServer) redirectFor(client *Client, asked string) string {
 	if asked == "" {
-		if len(client.RedirectURIs) == 1 {
+		if len(client.RedirectURIs) == 1 || len(client.RedirectURIs) > 1 && s.faults.Has(fault.RedirectMissing) {
 			return client.RedirectURIs[0]
 		}
 		return ""
 	}
-	for _, registered := range client.RedirectURIs {
+	for _, registered := range s.redirectsOf(client) {
 		if s.redirectMatches(asked, registered) {
 			return asked
 		}
@@ -24,12 +26,23 @@ func (s *AuthServer) redirectFor(client *Client, asked string) string {
 	return ""
 }
 
+// redirectsOf are the redirect URIs that count for a client: its own.
+func (s *AuthServer) redirectsOf(client *Client) []string {
+	uris := client.RedirectURIs
+	if s.faults.Has(fault.RedirectOtherClient) {
+		for _, other := range s.clients.values {
+			uris = append(uris[:len(uris):len(uris)], other.value.RedirectURIs...)
+		}
+	}
+	return uris
+}
+
 // redirectMatches compares a redirect URI with a registered one, character by
 // character (RFC 9700, section 4.1.3; RFC 3986, section 6.2.1). Only the port of
 // a loopback http URI is free, since a native application takes the port it
 // gets (RFC 8252, section 7.3).
 func (s *AuthServer) redirectMatches(asked, registered string) bool {
-	return asked == registered || s.differsInLoopbackPort(asked, registered)
+	return asked == registered || s.differsInLoopbackPort(asked, registered) || s.mismatchOverlooked(asked, registered)
 }
 
 // differsInLoopbackPort cuts the port out of both strings and compares the rest
@@ -40,7 +53,15 @@ func (s *AuthServer) differsInLoopbackPort(asked, registered string) bool {
 		return false
 	}
 	b, ok := withoutLoopbackPort(registered)
-	return ok && a == b
+	return ok && a == b && !s.portFixed(registered, b)
+}
+
+// portFixed holds the faults that deny applications the port they got.
+func (s *AuthServer) portFixed(registered, portless string) bool {
+	return s.faults.Has(fault.LoopbackPortFixed) ||
+		s.faults.Has(fault.LoopbackPortRegistered) && registered != portless ||
+		s.faults.Has(fault.LoopbackIPv6Fixed) && strings.HasPrefix(registered, "http://[::1]") ||
+		s.faults.Has(fault.LoopbackNameFixed) && strings.HasPrefix(registered, "http://localhost")
 }
 
 // loopbackHosts are the hosts whose port is free. RFC 9700, section 2.1, counts
@@ -82,12 +103,8 @@ func loopback(u *url.URL) bool {
 	return err == nil && (addr == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || addr == netip.IPv6Loopback())
 }
 
-// responseURL adds response parameters to a redirect URI, whose own query stays
-// as it is (OAuth 2.1, section 2.3).
-func responseURL(redirectURI string, response url.Values) string {
-	separator := "?"
-	if strings.Contains(redirectURI, "?") {
-		separator = "&"
-	}
-	return redirectURI + separator + response.Encode()
+// loopbackURI tells whether uri is an http URI of a loopback host.
+func loopbackURI(uri string) bool {
+	_, ok := withoutLoopbackPort(uri)
+	return ok
 }

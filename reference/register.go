@@ -2,14 +2,15 @@ package reference
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
+	"github.com/mcpassay/mcpassay/reference/fault"
 )
 
 // The error codes of RFC 7591, section 3.2.2.
@@ -25,21 +26,32 @@ const clientLifetime = 24 * time.Hour
 // register is the client registration endpoint (RFC 7591). Anybody may register,
 // so what a client can get here is limited; see registrationAllowed.
 func (s *AuthServer) register(w http.ResponseWriter, r *http.Request) {
-	client, _, problem := s.readRegistration(r)
-	var token string
-	if problem == nil {
-		token, problem = s.admit(client)
-	}
-	if problem != nil {
-		writeRegistrationRefusal(w, r, problem)
+	if r.Method == http.MethodGet && s.faults.Has(fault.RegistrationListed) {
+		s.list(w)
 		return
 	}
-	writeJSON(w, http.StatusCreated, s.registrationResponse(client, token))
+	client, m, problem := s.readRegistration(r)
+	var token string
+	if problem == nil {
+		token, problem = s.admit(client, m)
+	}
+	if problem != nil {
+		s.writeRegistrationRefusal(w, r, problem)
+		return
+	}
+	status := http.StatusCreated
+	if s.faults.Has(fault.RegisterStatus) {
+		status = http.StatusOK
+	}
+	if s.faults.Has(fault.RegisterCacheable) {
+		w.Header().Set("Cache-Control", "public, max-age=3600")
+	}
+	writeJSON(w, status, s.registrationResponse(client, token))
 }
 
 // admit gives a new client its id and credentials. They are ours to choose,
 // whatever the request says.
-func (s *AuthServer) admit(client *Client) (token string, problem *denial) {
+func (s *AuthServer) admit(client *Client, m *clientMetadata) (token string, problem *denial) {
 	token = secret()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,15 +62,59 @@ func (s *AuthServer) admit(client *Client) (token string, problem *denial) {
 	client.manager = digest(token)
 	client.registered = s.now()
 	if usesSecret(client.AuthMethod) {
-		client.Secret = secret()
+		client.Secret = s.newSecret(client.ID)
 	}
+	s.chosen(client, m)
 	s.clients.put(client.ID, client, s.now().Add(clientLifetime))
 	return token, nil
 }
 
+// newSecret makes a secret that nobody can guess: 256 random bits.
+func (s *AuthServer) newSecret(id string) string {
+	switch {
+	case s.faults.Has(fault.RegisterWeakSecret):
+		return secret()[:6]
+	case s.faults.Has(fault.RegisterDerivedSecret):
+		return digest(id)
+	}
+	return secret()
+}
+
+// chosen holds the faults that let a client choose what is the server's to choose.
+func (s *AuthServer) chosen(client *Client, m *clientMetadata) {
+	var id, proof string
+	m.read("client_id", &id)
+	m.read("client_secret", &proof)
+	if s.faults.Has(fault.RegisterChosenID) && id != "" {
+		client.ID = id
+	}
+	if s.faults.Has(fault.RegisterChosenSecret) && proof != "" {
+		client.Secret = proof
+	}
+	if s.faults.Has(fault.RegisterMassAssignment) {
+		for _, name := range []string{"skip_consent", "skipConsent", "trusted", "first_party", "is_first_party"} {
+			var yes bool
+			m.read(name, &yes)
+			client.needsNoConsent = client.needsNoConsent || yes
+		}
+	}
+}
+
+// list shows all registered clients to anybody.
+func (s *AuthServer) list(w http.ResponseWriter) {
+	s.mu.Lock()
+	all := []map[string]any{}
+	for _, kept := range s.clients.values {
+		all = append(all, s.registrationResponse(kept.value, ""))
+	}
+	s.mu.Unlock()
+	writeJSON(w, http.StatusOK, all)
+}
+
 func usesSecret(method string) bool { return method == authBasic || method == authPost }
 
-// readRegistration reads client metadata and applies policy. Members that we do
+// readRegistration reads client metadata and applies policy. With a refusal by
+// policy comes what was refused. Members that we do
 // not know are ignored (RFC 7591, section 2).
 func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata, *denial) {
 	if r.Method != http.MethodPost && r.Method != http.MethodPut {
@@ -73,7 +129,7 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 		return nil, nil, refuse(invalidMetadata, "the metadata is not a JSON object")
 	}
 	client := &Client{SelfRegistered: true, described: map[string]json.RawMessage{}}
-	m.read("redirect_uris", &client.RedirectURIs)
+	s.readRedirectURIs(&m, client)
 	m.read("token_endpoint_auth_method", &client.AuthMethod)
 	m.read("grant_types", &client.GrantTypes)
 	m.read("client_name", &client.Name)
@@ -85,14 +141,48 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 	if m.problem != nil {
 		return nil, nil, m.problem
 	}
+	if problem := s.membersMissed(&m); problem != nil {
+		return nil, nil, problem
+	}
 	for _, check := range []func(*Client, *clientMetadata) *denial{
 		s.statementAllowed, s.registrationAllowed, s.describe,
 	} {
 		if problem := check(client, &m); problem != nil {
-			return nil, nil, problem
+			return client, &m, problem
 		}
 	}
 	return client, &m, nil
+}
+
+// membersMissed holds the faults that refuse what has to be tolerated.
+func (s *AuthServer) membersMissed(m *clientMetadata) *denial {
+	if s.faults.Has(fault.RegisterOptionalRequired) && !(m.has("scope") && m.has("client_name")) {
+		return refuse(invalidMetadata, "scope and client_name are required")
+	}
+	if s.faults.Has(fault.RegisterUnknownRefused) {
+		for name := range m.members {
+			if !contains(knownMembers, name) {
+				return refuse(invalidMetadata, "%s is not known", name)
+			}
+		}
+	}
+	return nil
+}
+
+var knownMembers = []string{
+	"redirect_uris", "token_endpoint_auth_method", "grant_types", "response_types", "client_name", "client_uri",
+	"logo_uri", "scope", "contacts", "tos_uri", "policy_uri", "jwks_uri", "jwks", "software_id", "software_version",
+	"software_statement", "application_type", "client_id",
+}
+
+// readRedirectURIs reads redirect_uris, which is a list.
+func (s *AuthServer) readRedirectURIs(m *clientMetadata, client *Client) {
+	var one string
+	if s.faults.Has(fault.RegisterTextForArray) && json.Unmarshal(m.members["redirect_uris"], &one) == nil {
+		client.RedirectURIs = []string{one}
+		return
+	}
+	m.read("redirect_uris", &client.RedirectURIs)
 }
 
 // clientMetadata is the body of a registration. Its member names are compared exactly.
@@ -119,103 +209,34 @@ func (m *clientMetadata) has(name string) bool {
 
 // statementAllowed refuses software statements: we trust nobody who signs them
 // (RFC 7591, section 3.2.2).
-func (s *AuthServer) statementAllowed(_ *Client, m *clientMetadata) *denial {
+func (s *AuthServer) statementAllowed(client *Client, m *clientMetadata) *denial {
+	if m.has("software_statement") && s.faults.Has(fault.RegisterStatement) {
+		return s.believeStatement(client, m)
+	}
 	if m.has("software_statement") {
 		return refuse(unapprovedStatement, "no issuer of software statements is trusted here")
 	}
 	return nil
 }
 
-// registrationAllowed is the policy for clients that nobody vouches for, and
-// fills in what the request left out. What is changed shows in the response.
-func (s *AuthServer) registrationAllowed(client *Client, m *clientMetadata) *denial {
-	if client.AuthMethod == "" {
-		client.AuthMethod = authBasic // the default of RFC 7591, section 2
+// believeStatement takes the claims of a software statement for true.
+func (s *AuthServer) believeStatement(client *Client, m *clientMetadata) *denial {
+	var statement string
+	m.read("software_statement", &statement)
+	claims, err := tokens.ClaimsOf(statement)
+	if err != nil || m.problem != nil {
+		return refuse("invalid_software_statement", "the software statement cannot be read")
 	}
-	if problem := s.grantTypesAllowed(client); problem != nil {
-		return problem
+	if name, ok := claims["client_name"].(string); ok {
+		client.Name = name
 	}
-	if problem := responseTypesAllowed(m); problem != nil {
-		return problem
-	}
-	if problem := s.registeredScopes(client); problem != nil {
-		return problem
-	}
-	if problem := s.keysAllowed(client, m); problem != nil {
-		return problem
-	}
-	return s.redirectURIsAllowed(client)
-}
-
-// grantTypesAllowed keeps to grants that need a user. Others are left out where
-// the code flow remains, and refused where nothing would.
-func (s *AuthServer) grantTypesAllowed(client *Client) *denial {
-	if len(client.GrantTypes) == 0 {
-		client.GrantTypes = []string{grantCode}
-	}
-	client.GrantTypes = slices.DeleteFunc(client.GrantTypes, func(g string) bool { return !s.openGrant(g) })
-	if !contains(client.GrantTypes, grantCode) {
-		return refuse(invalidMetadata, "self-registered clients use the grant type %s", grantCode)
-	}
-	return nil
-}
-
-// openGrant tells whether anybody may register for a grant type.
-func (s *AuthServer) openGrant(grant string) bool {
-	return grant == grantCode || grant == grantRefresh
-}
-
-func responseTypesAllowed(m *clientMetadata) *denial {
-	types := []string{"code"}
-	m.read("response_types", &types)
-	if m.problem != nil {
-		return m.problem
-	}
-	if len(types) != 1 || types[0] != "code" {
-		return refuse(invalidMetadata, "response_types has to be code alone")
-	}
-	return nil
-}
-
-// registeredScopes caps what a self-registered client may ask users for.
-func (s *AuthServer) registeredScopes(client *Client) *denial {
-	if len(client.Scopes) == 0 {
-		client.Scopes = slices.Clone(openScopes)
-		return nil
-	}
-	client.Scopes = slices.DeleteFunc(client.Scopes, func(scope string) bool { return !s.openScope(scope) })
-	if len(client.Scopes) == 0 {
-		return refuse(invalidMetadata, "none of the scopes is open to self-registered clients")
-	}
-	return nil
-}
-
-// openScope tells whether anybody may register for a scope.
-func (s *AuthServer) openScope(scope string) bool { return contains(openScopes, scope) }
-
-// keysAllowed checks the authentication method and the keys it needs.
-func (s *AuthServer) keysAllowed(client *Client, m *clientMetadata) *denial {
-	if m.has("jwks") && m.has("jwks_uri") {
-		return refuse(invalidMetadata, "jwks and jwks_uri exclude each other")
-	}
-	if m.has("jwks_uri") {
-		return refuse(invalidMetadata, "keys are taken by value only")
-	}
-	if m.has("jwks") {
-		if err := tokens.PublicKeys(client.jwks); err != nil {
-			return refuse(invalidMetadata, "jwks: %v", err)
+	if uris, ok := claims["redirect_uris"].([]any); ok {
+		client.RedirectURIs = nil
+		for _, uri := range uris {
+			client.RedirectURIs = append(client.RedirectURIs, fmt.Sprint(uri))
 		}
 	}
-	switch client.AuthMethod {
-	case authNone, authBasic, authPost:
-		return nil
-	case authAssertion:
-		if !m.has("jwks") {
-			return refuse(invalidMetadata, "private_key_jwt needs jwks")
-		}
-		return nil
-	}
-	return refuse(invalidMetadata, "token_endpoint_auth_method %q is not supported", client.AuthMethod)
+	return nil
 }
 
 // describe keeps the members that only describe the client. Those that users
@@ -276,10 +297,26 @@ func (s *AuthServer) registrationResponse(client *Client, token string) map[stri
 		document["client_secret"] = client.Secret
 		document["client_secret_expires_at"] = client.registered.Add(clientLifetime).Unix()
 	}
+	return s.misreported(client, document)
+}
+
+// misreported holds the faults that say something else than what is registered.
+func (s *AuthServer) misreported(client *Client, document map[string]any) map[string]any {
+	if s.faults.Has(fault.RegisterExpiryMissing) {
+		delete(document, "client_secret_expires_at")
+	}
+	if s.faults.Has(fault.RegisterSubstitutes) {
+		document["grant_types"] = client.askedGrants
+	}
+	if s.faults.Has(fault.RegisterNoEcho) {
+		for _, name := range []string{"redirect_uris", "grant_types", "response_types", "token_endpoint_auth_method", "scope", "client_name"} {
+			delete(document, name)
+		}
+	}
 	return document
 }
 
-func writeRegistrationRefusal(w http.ResponseWriter, r *http.Request, problem *denial) {
+func (s *AuthServer) writeRegistrationRefusal(w http.ResponseWriter, r *http.Request, problem *denial) {
 	status := http.StatusBadRequest
 	switch {
 	case problem.code == "temporarily_unavailable":
@@ -288,6 +325,15 @@ func writeRegistrationRefusal(w http.ResponseWriter, r *http.Request, problem *d
 	case r.Method != http.MethodPost && r.Method != http.MethodPut:
 		w.Header().Set("Allow", "POST")
 		status = http.StatusMethodNotAllowed
+	case s.faults.Has(fault.RegisterErrorPage):
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, "<h1>Error</h1>")
+		return
 	}
-	writeJSON(w, status, problem.document())
+	document := problem.document()
+	if s.faults.Has(fault.RegisterErrorCode) {
+		document["error"] = "bad_redirect"
+	}
+	writeJSON(w, status, document)
 }

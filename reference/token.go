@@ -1,35 +1,43 @@
 package reference
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/mcpassay/mcpassay/reference/fault"
 )
 
 // token is the token endpoint (OAuth 2.1, section 3.2).
 func (s *AuthServer) token(w http.ResponseWriter, r *http.Request) {
-	p, problem := readForm(r, "resource", "audience")
+	p, problem := s.readForm(r, "resource", "audience")
 	if problem == nil && s.faults.Has(fault.RefuseEverything) {
 		problem = refuse(invalidRequest, "everything is refused")
 	}
+	if problem == nil && s.crashesOn(p) {
+		problem = refuse(serverError, "the resource cannot be read")
+	}
 	if problem != nil {
-		writeRefusal(w, r, problem)
+		s.writeRefusal(w, r, problem)
 		return
 	}
 	s.mu.Lock()
-	client, problem := s.authenticate(r, p)
+	client, problem := s.tokenClient(r, p)
 	var response map[string]any
 	if problem == nil {
 		response, problem = s.exchangeGrant(client, p)
 	}
 	s.mu.Unlock()
 	if problem != nil {
-		writeRefusal(w, r, problem)
+		s.writeRefusal(w, r, problem)
 		return
+	}
+	if s.faults.Has(fault.TokenCacheable) {
+		w.Header().Set("Cache-Control", "public, max-age=3600")
 	}
 	writeJSON(w, http.StatusOK, response)
 }
@@ -43,6 +51,14 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 		grantExchange: s.exchangeToken,
 	}
 	kind := p.get("grant_type")
+	switch {
+	case s.faults.Has(fault.GrantTypeAssumed) && kind == "":
+		kind = grantCode
+	case s.faults.Has(fault.GrantTypeCase):
+		kind = strings.ToLower(kind)
+	case s.faults.Has(fault.PasswordGrant) && kind == "password":
+		return s.passwordToken(client, p)
+	}
 	if kind == "" {
 		return nil, refuse(invalidRequest, "grant_type is required")
 	}
@@ -50,16 +66,55 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 	if !known {
 		return nil, refuse(unsupportedGrant, "grant_type %q is not supported", kind)
 	}
-	if !contains(client.GrantTypes, kind) {
+	if !contains(client.GrantTypes, kind) && !s.faults.Has(fault.GrantUnregistered) && !s.grantsAnyway(kind) {
 		return nil, refuse(unauthorizedClient, "the client is not registered for this grant type")
 	}
 	return give(client, p)
 }
 
+// tokenClient finds the client of a token request. It always has to say, and if
+// it can to prove, who it is.
+func (s *AuthServer) tokenClient(r *http.Request, p params) (*Client, *denial) {
+	if p.get("client_id") == "" && r.Header.Get("Authorization") == "" {
+		if c, ok := s.codes.get(digest(p.get("code")), s.now()); ok && s.faults.Has(fault.CodeClientBlind) {
+			return s.client(c.grant.client), nil
+		}
+		if t, ok := s.refreshes.get(digest(p.get("refresh_token")), s.now()); ok && s.faults.Has(fault.RefreshClientBlind) {
+			return s.client(t.grant.client), nil
+		}
+	}
+	return s.authenticate(r, p)
+}
+
+// grantsAnyway tells whether a fault gives refresh tokens to clients that are
+// not registered for them: they can then use them.
+func (s *AuthServer) grantsAnyway(kind string) bool {
+	return kind == grantRefresh && s.faults.Has(fault.RefreshUnregistered)
+}
+
+// passwordToken takes the user's password from the client, as OAuth 2.1 no longer does.
+func (s *AuthServer) passwordToken(client *Client, p params) (map[string]any, *denial) {
+	if !s.passwordMatches(p.get("username"), p.get("password")) {
+		return nil, refuse(invalidGrant, "name or password is wrong")
+	}
+	scopes, problem := s.scopeGranted(p.get("scope"), client)
+	if problem != nil {
+		return nil, problem
+	}
+	g := s.allow(&grant{client: client.ID, user: p.get("username"), scopes: scopes, resources: []string{s.endpoint}, signedIn: s.now()})
+	return s.tokenResponse(g, client, scopes, s.endpoint)
+}
+
 // readForm reads a form-encoded POST body. Nothing is taken from the URL, where
 // it would be logged, and no parameter is taken twice, but for those named.
-func readForm(r *http.Request, repeatable ...string) (params, *denial) {
+func (s *AuthServer) readForm(r *http.Request, repeatable ...string) (params, *denial) {
+	if s.readsQuery(r) {
+		return params(r.URL.Query()), nil
+	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if kind == "application/json" && s.faults.Has(fault.TokenFromJSON) {
+		return readJSONForm(r)
+	}
 	if r.Method != http.MethodPost || err != nil || kind != "application/x-www-form-urlencoded" {
 		return nil, refuse(invalidRequest, "the request has to be a form-encoded POST")
 	}
@@ -74,25 +129,74 @@ func readForm(r *http.Request, repeatable ...string) (params, *denial) {
 	if err != nil {
 		return nil, refuse(invalidRequest, "the form cannot be read")
 	}
-	if name := params(form).repeated(repeatable...); name != "" {
+	if s.faults.Has(fault.TokenDuplicateLast) {
+		keepLast(form)
+	}
+	if name := params(form).repeated(repeatable...); name != "" && !s.faults.Has(fault.TokenDuplicateFirst) {
 		return nil, refuse(invalidRequest, "%s was sent more than once", name)
 	}
 	return params(form), nil
 }
 
+// readsQuery holds the faults that take parameters from the URL.
+func (s *AuthServer) readsQuery(r *http.Request) bool {
+	onToken := strings.HasSuffix(r.URL.Path, "/token")
+	switch r.Method {
+	case http.MethodGet:
+		return onToken && s.faults.Has(fault.TokenByGet) || !onToken && s.faults.Has(fault.RevokeByGet)
+	case http.MethodPost:
+		return onToken && r.URL.RawQuery != "" && s.faults.Has(fault.TokenFromQuery)
+	}
+	return false
+}
+
+// readJSONForm reads parameters from a JSON object.
+func readJSONForm(r *http.Request) (params, *denial) {
+	var members map[string]string
+	if err := json.NewDecoder(r.Body).Decode(&members); err != nil {
+		return nil, refuse(invalidRequest, "the request cannot be read")
+	}
+	p := params{}
+	for name, value := range members {
+		p[name] = []string{value}
+	}
+	return p, nil
+}
+
+// keepLast keeps the last of repeated parameters.
+func keepLast(form url.Values) {
+	for name, values := range form {
+		form[name] = values[len(values)-1:]
+	}
+}
+
 // writeRefusal answers a request of a client with an error. A client that tried
 // the Authorization header is told the scheme (RFC 6749, section 5.2).
-func writeRefusal(w http.ResponseWriter, r *http.Request, problem *denial) {
+func (s *AuthServer) writeRefusal(w http.ResponseWriter, r *http.Request, problem *denial) {
 	status := http.StatusBadRequest
-	if r.Method != http.MethodPost {
+	switch {
+	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", "POST")
 		status = http.StatusMethodNotAllowed
-	}
-	if problem.code == invalidClient {
+	case problem.code == serverError:
+		status = http.StatusInternalServerError
+	case problem.code == invalidClient:
 		status = http.StatusUnauthorized
-		if r.Header.Get("Authorization") != "" {
+		if r.Header.Get("Authorization") != "" && !s.faults.Has(fault.ClientBasicSilent) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="token", charset="UTF-8"`)
 		}
 	}
-	writeJSON(w, status, problem.document())
+	document := problem.document()
+	switch {
+	case s.faults.Has(fault.TokenErrorPage):
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "<h1>Error</h1>")
+		return
+	case s.faults.Has(fault.TokenErrorStatus):
+		status = http.StatusOK
+	case s.faults.Has(fault.TokenErrorCode):
+		document["error"] = "E_" + strings.ToUpper(problem.code)
+	}
+	writeJSON(w, status, document)
 }

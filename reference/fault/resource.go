@@ -1,0 +1,30 @@
+package fault
+
+// Faults of resource indicators and of the audience of what is issued.
+var (
+	ResourceRefused        = declare("resource-refused", "refuses every request that names a resource")
+	ResourceIgnored        = declare("resource-ignored", "issues every token for the same resource, whatever is asked for")
+	ResourceAtTokenOnly    = declare("resource-at-token-only", "forgets the resource of the authorization request, and issues tokens for everything unless the token request names one")
+	ResourceUnknown        = declare("resource-unknown", "issues tokens for resources that it does not know")
+	ResourceUnknownIgnored = declare("resource-unknown-ignored", "issues tokens for its default resource if it does not know the one asked for")
+	ResourceBeginning      = declare("resource-beginning", "issues tokens for whatever begins like a known resource")
+	ResourceFragment       = declare("resource-fragment", "ignores the fragment of a resource")
+	ResourceScheme         = declare("resource-scheme", "ignores the scheme of a resource")
+	ResourceUserinfo       = declare("resource-userinfo", "reads the user information of a resource as its host")
+	ResourceSlash          = declare("resource-slash", "issues tokens for a resource with and without a slash at the end, as it is asked for")
+	ResourceCrash          = declare("resource-crash", "answers 500 to a resource that is not a URL")
+
+	TokenResourceWidens   = declare("token-resource-widens", "lets the token request name any known resource")
+	TokenResourceConjured = declare("token-resource-conjured", "lets the token request name any resource if none was authorized")
+	TokenResourceBoth     = declare("token-resource-both", "issues a token for two resources at once")
+	RefreshResourceWidens = declare("refresh-resource-widens", "lets a refresh name any known resource")
+	RefreshResourceBoth   = declare("refresh-resource-both", "adds a resource named in a refresh to the audience")
+	RefreshResourceLost   = declare("refresh-resource-lost", "issues refreshed tokens for the client instead of the resource")
+
+	DefaultEverything  = declare("default-everything", "issues tokens for every resource if none is named")
+	AudienceClient     = declare("audience-client", "issues access tokens whose audience is the client")
+	AudienceIssuer     = declare("audience-issuer", "issues access tokens whose audience is the issuer")
+	AudienceOrigin     = declare("audience-origin", "issues access tokens for the whole origin of the resource")
+	AudienceEverything = declare("audience-everything", "issues access tokens for all resources at once")
+	AudienceMissing    = declare("audience-missing", "issues access tokens without an audience")
+)
