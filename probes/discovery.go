@@ -33,6 +33,9 @@ type Discovery struct {
 	Issuer   string    // the first authorization server it names, or the server's own origin without one
 	Metadata []Fetched // every well-known form for the issuer
 	AS       *Fetched  // the first document among them
+
+	Named     bool     // an authorization server is named
+	Elsewhere *Fetched // what the issuer's host publishes, if it publishes nothing for the issuer
 }
 
 // Discovery finds the metadata, once for all checks.
@@ -53,7 +56,7 @@ func discover(b *bench) func(context.Context) (*Discovery, error) {
 				b.ledger.add("resource", "PRM resource", resource)
 			}
 			if servers, ok := x.PRM.Document.Strings("authorization_servers"); ok && len(servers) > 0 {
-				x.Issuer = servers[0]
+				x.Issuer, x.Named = servers[0], true
 				b.ledger.add("issuer", "PRM authorization_servers", servers[0])
 			}
 		}
@@ -95,6 +98,15 @@ func (b *bench) findServerMetadata(ctx context.Context, x *Discovery) {
 		x.Metadata = append(x.Metadata, b.fetch(ctx, c.Form, c.URL))
 	}
 	x.AS = first(x.Metadata)
+	u, err := url.Parse(x.Issuer)
+	if x.AS != nil || err != nil || u.Host == "" || u.Path == "" {
+		return
+	}
+	var atHost []Fetched
+	for _, c := range ServerMetadataURLs(origin(u)) {
+		atHost = append(atHost, b.fetch(ctx, c.Form, c.URL))
+	}
+	x.Elsewhere = first(atHost)
 }
 
 // ServerMetadataURLs are the well-known URLs of an issuer, in the order a client
@@ -151,13 +163,26 @@ func (d *Deployment) Metadata(ctx context.Context) (*wire.Document, error) {
 		return nil, err
 	}
 	if x.AS == nil {
-		by := "as-metadata-discoverable"
-		if x.PRM == nil {
-			by = "rs-prm-discoverable"
-		}
-		return nil, &Blocked{By: by, Owner: reports.AuthServer, Err: fmt.Errorf("no authorization server metadata found for %q", x.Issuer)}
+		return nil, x.NoMetadata()
 	}
 	return x.AS.Document, nil
+}
+
+// NoMetadata says what keeps the authorization server's metadata from being
+// found: something on the way to it, or the authorization server itself.
+func (x *Discovery) NoMetadata() *Blocked {
+	b := &Blocked{Owner: reports.ResourceServer, Err: fmt.Errorf("no authorization server metadata was found for %q", x.Issuer)}
+	switch {
+	case x.PRM == nil:
+		b.By = "rs-prm-discoverable"
+	case !x.Named:
+		b.By = "rs-prm-authorization-servers"
+	case x.Elsewhere != nil:
+		b.By = "rs-prm-authorization-servers-resolve"
+	default:
+		b.By, b.Owner = "as-metadata-discoverable", reports.AuthServer
+	}
+	return b
 }
 
 // ServerEndpoint returns an endpoint named in the metadata.

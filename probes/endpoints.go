@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reports"
 )
 
@@ -27,17 +28,7 @@ func (d *Deployment) DeadEndpoints(ctx context.Context) ([]string, error) {
 		if !ok {
 			continue
 		}
-		body, media := "", "application/x-www-form-urlencoded"
-		if name == "registration_endpoint" {
-			body, media = "{}", "application/json"
-		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(body))
-		if err != nil {
-			continue // as-metadata-endpoint-urls judges that
-		}
-		req.Header.Set("Content-Type", media)
-		req.Header.Set("Accept", "application/json")
-		res, err := d.wire.Do(req)
+		res, err := d.knock(ctx, name, endpoint)
 		if err != nil {
 			return nil, err
 		}
@@ -46,6 +37,24 @@ func (d *Deployment) DeadEndpoints(ctx context.Context) ([]string, error) {
 		}
 	}
 	return dead, nil
+}
+
+// knock sends an endpoint a request that says nothing.
+func (d *Deployment) knock(ctx context.Context, name, endpoint string) (*wire.Response, error) {
+	if name == "registration_endpoint" {
+		r, err := d.Register(ctx, map[string]any{})
+		if err != nil {
+			return nil, err
+		}
+		return r.Response, nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	return d.wire.Do(req)
 }
 
 // Reflects fetches a document with each of the headers by which proxies say what

@@ -29,7 +29,7 @@ func (s *AuthServer) keysPublished(public json.RawMessage) json.RawMessage {
 	switch {
 	case s.faults.Has(fault.KeysPrivate):
 		if private, err := s.keys.PrivateJWK(); err == nil {
-			set.Keys = append(set.Keys, private)
+			set.Keys[0] = private
 		}
 	case s.faults.Has(fault.KeysSymmetric):
 		set.Keys = append(set.Keys, json.RawMessage(`{"kty":"oct","kid":"shared","use":"sig","alg":"HS256","k":"`+digest(s.issuer)+`"}`))

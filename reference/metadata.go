@@ -145,7 +145,6 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 	fault.DiscoveryNoTokenEndpoint: without("token_endpoint"),
 	fault.DiscoveryNoResponseTypes: without("response_types_supported"),
 	fault.DiscoveryNoPKCE:          without("code_challenge_methods_supported"),
-	fault.DiscoveryGrantsOmitted:   without("grant_types_supported"),
 	fault.DiscoveryIssuerSlash:     func(m map[string]any, issuer string) { m["issuer"] = issuer + "/" },
 	fault.DiscoveryIssuerForeign:   func(m map[string]any, _ string) { m["issuer"] = "https://upstream-idp.example" },
 	fault.DiscoveryIssuerQuery:     func(m map[string]any, issuer string) { m["issuer"] = issuer + "?v=1" },
@@ -156,13 +155,6 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 	fault.DiscoveryCleartext: func(m map[string]any, _ string) { m["op_policy_uri"] = "http://docs.example/policy" },
 	fault.DiscoveryPlain: func(m map[string]any, _ string) {
 		m["code_challenge_methods_supported"] = []string{"S256", "plain"}
-	},
-	fault.DiscoveryImplicit: func(m map[string]any, _ string) {
-		m["response_types_supported"] = []string{"code", "token"}
-		m["grant_types_supported"] = []string{grantCode, grantRefresh, "implicit"}
-	},
-	fault.DiscoveryPassword: func(m map[string]any, _ string) {
-		m["grant_types_supported"] = []string{grantCode, grantRefresh, "password"}
 	},
 	fault.DiscoveryNone: func(m map[string]any, _ string) {
 		m["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256", "none"}

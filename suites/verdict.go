@@ -36,3 +36,9 @@ func Undecided(d *probes.Deployment, owner reports.Owner, format string, args ..
 	d.File(&probes.Blocked{Owner: owner, Err: errors.New(message)})
 	ginkgo.Fail(message, 1)
 }
+
+// BlockedBy ends an assertion that waits for what another check judges.
+func BlockedBy(d *probes.Deployment, b *probes.Blocked) {
+	d.File(b)
+	ginkgo.Fail(b.Error(), 1)
+}

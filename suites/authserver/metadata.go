@@ -14,6 +14,7 @@ import (
 	"github.com/mcpassay/mcpassay/probes"
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reference/fault"
+	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
 
@@ -43,8 +44,8 @@ var _ = suites.Register(suites.Check{
 			if x.AS != nil {
 				return
 			}
-			if x.PRM == nil || len(x.Metadata) == 0 {
-				suites.NotApplicable("no authorization server is named; rs-prm-discoverable and rs-prm-authorization-servers judge that")
+			if b := x.NoMetadata(); b.By != "as-metadata-discoverable" {
+				suites.BlockedBy(d, b)
 			}
 			var tried []string
 			for _, f := range x.Metadata {
@@ -112,6 +113,10 @@ var _ = suites.Register(suites.Check{
 			}
 			if len(issuers) == 0 {
 				suites.NotApplicable("there is no metadata; as-metadata-discoverable judges that")
+			}
+			if strings.ContainsAny(x.Issuer, "?#") {
+				suites.BlockedBy(d, &probes.Blocked{By: "rs-prm-authorization-servers", Owner: reports.ResourceServer,
+					Err: fmt.Errorf("%q is no issuer identifier", x.Issuer)})
 			}
 			if slices.ContainsFunc(issuers, func(i string) bool { return slashApart(i, x.Issuer) }) {
 				suites.Warn("the issuer is %q and the resource lists %q: strict clients refuse the slash", issuers[0], x.Issuer)
@@ -229,6 +234,7 @@ var _ = suites.Register(suites.Check{
 var urlMembers = []string{
 	"authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint", "introspection_endpoint",
 	"pushed_authorization_request_endpoint", "userinfo_endpoint", "end_session_endpoint", "device_authorization_endpoint", "jwks_uri",
+	"service_documentation", "op_policy_uri", "op_tos_uri",
 }
 
 var _ = suites.Register(suites.Check{

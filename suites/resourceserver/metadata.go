@@ -2,6 +2,7 @@ package resourceserver
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -24,8 +25,7 @@ func document(ctx SpecContext, d *probes.Deployment, discovery *probes.Future[*p
 	x, err := discovery.Await(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	if x.PRM == nil {
-		d.File(&probes.Blocked{By: "rs-prm-discoverable", Owner: reports.ResourceServer, Err: fmt.Errorf("there is no protected resource metadata")})
-		Fail("there is no protected resource metadata")
+		suites.BlockedBy(d, &probes.Blocked{By: "rs-prm-discoverable", Owner: reports.ResourceServer, Err: errors.New("there is no protected resource metadata")})
 	}
 	return x.PRM
 }
@@ -233,6 +233,7 @@ var _ = suites.Register(suites.Check{
 	Remedy:   "List only authorization servers whose metadata is served at a well-known URL built from the listed identifier.",
 	Faults:   []fault.Fault{fault.MetadataDeadServer, fault.MetadataDocumentServer},
 	Specs: func(d *probes.Deployment) {
+		discovery := probes.Start(d, d.Discovery)
 		found := probes.Start(d, d.ServersFound)
 
 		It("by the well-known URLs built from what is listed", func(ctx SpecContext) {
@@ -246,6 +247,11 @@ var _ = suites.Register(suites.Check{
 				if s.Document == nil {
 					dead = append(dead, s.URL)
 				}
+			}
+			x, err := discovery.Await(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			if b := x.NoMetadata(); x.AS == nil && b.By == "as-metadata-discoverable" {
+				suites.BlockedBy(d, b)
 			}
 			switch len(dead) {
 			case 0:
