@@ -35,6 +35,10 @@ func (d *Deployment) Preflight(ctx context.Context) *reports.Stop {
 	_, err = d.Baseline(ctx)
 	var b *Blocked
 	switch {
+	case errors.Is(err, ErrCredentialsRefused) && len(d.Target.Users) == 0:
+		return &reports.Stop{Owner: reports.Configuration,
+			Message: "the authorization server asks who signs in, and no user is given",
+			Remedy:  "name a test user (--user) and put the password into MCPASSAY_PASSWORD or --password-file"}
 	case errors.Is(err, ErrCredentialsRefused):
 		return &reports.Stop{Owner: reports.Configuration,
 			Message: fmt.Sprintf("the authorization server refused the password of user %q", d.user().Name),

@@ -56,12 +56,13 @@ func RefreshTokens(ctx context.Context, d *probes.Deployment) (bool, string) {
 
 // JWTAccessTokens needs access tokens that are JWTs.
 func JWTAccessTokens(ctx context.Context, d *probes.Deployment) (bool, string) {
+	const want = "access tokens that are JWTs, and these are opaque"
 	t, err := d.Baseline(ctx)
 	if err != nil {
-		return true, ""
+		return true, want
 	}
 	_, ok := t.JWT()
-	return ok, "access tokens that are JWTs, and these are opaque"
+	return ok, want
 }
 
 // IDTokens needs an authorization server that issues ID tokens for this run's scopes.
@@ -104,13 +105,13 @@ func TwoScopes(ctx context.Context, d *probes.Deployment) (bool, string) {
 
 // ShortLived needs access tokens that expire while the run waits.
 func ShortLived(ctx context.Context, d *probes.Deployment) (bool, string) {
+	want := "access tokens that live no longer than the run may wait (--wait " + d.Target.Wait.Round(time.Second).String() + ")"
 	t, err := d.Baseline(ctx)
 	if err != nil {
-		return true, ""
+		return true, want
 	}
 	lifetime, declared := t.ExpiresIn()
-	return declared && lifetime <= d.Target.Wait,
-		"access tokens that live no longer than the run may wait (--wait " + d.Target.Wait.Round(time.Second).String() + ")"
+	return declared && lifetime <= d.Target.Wait, want
 }
 
 // Sessions needs the older wire, which has sessions.

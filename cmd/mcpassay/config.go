@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A Config is what a user says about a deployment in a file. Secrets are never
+// in it: it names where they are. docs/config.schema.json is generated from it.
+type Config struct {
+	URL        string    `yaml:"url" json:"url,omitempty" jsonschema:"URL of the MCP endpoint; the command line may name another"`
+	Authorized bool      `yaml:"authorized" json:"authorized,omitempty" jsonschema:"true if you may test this deployment although it is not on loopback"`
+	Users      []User    `yaml:"users" json:"users,omitempty" jsonschema:"test users; the first signs in, a second one makes more checks possible"`
+	Clients    []Client  `yaml:"clients" json:"clients,omitempty" jsonschema:"clients registered by hand, for authorization servers without dynamic registration"`
+	Login      []Step    `yaml:"login" json:"login,omitempty" jsonschema:"how to sign in and consent, where the pages are too unusual to be understood unaided"`
+	Browser    Browser   `yaml:"browser" json:"browser,omitzero" jsonschema:"the user agent"`
+	Scopes     []string  `yaml:"scopes" json:"scopes,omitempty" jsonschema:"scopes to ask for; default: what the server's challenge or metadata names"`
+	Resources  Resources `yaml:"resources" json:"resources,omitzero" jsonschema:"resource indicators"`
+	Tool       Tool      `yaml:"tool" json:"tool,omitzero" jsonschema:"a harmless tool whose call needs a token; default: tools/list is called instead"`
+	Limits     Limits    `yaml:"limits" json:"limits,omitzero" jsonschema:"how much to ask of the deployment"`
+	Disturb    bool      `yaml:"disturb" json:"disturb,omitempty" jsonschema:"true to run checks that can disturb other users of the system"`
+}
+
+// A User can sign in at the authorization server.
+type User struct {
+	Name         string `yaml:"name" json:"name" jsonschema:"what the user types as name or e-mail address"`
+	PasswordEnv  string `yaml:"password_env" json:"password_env,omitempty" jsonschema:"name of the environment variable that holds the password; default: MCPASSAY_PASSWORD"`
+	PasswordFile string `yaml:"password_file" json:"password_file,omitempty" jsonschema:"file whose first line is the password"`
+}
+
+// A Client is registered at the authorization server.
+type Client struct {
+	ID          string `yaml:"client_id" json:"client_id" jsonschema:"its identifier"`
+	SecretEnv   string `yaml:"client_secret_env" json:"client_secret_env,omitempty" jsonschema:"name of the environment variable that holds the secret; none: a public client"`
+	SecretFile  string `yaml:"client_secret_file" json:"client_secret_file,omitempty" jsonschema:"file whose first line is the secret"`
+	AuthMethod  string `yaml:"auth_method" json:"auth_method,omitempty" jsonschema:"token endpoint authentication method: none, client_secret_basic or client_secret_post"`
+	RedirectURI string `yaml:"redirect_uri" json:"redirect_uri,omitempty" jsonschema:"a redirect URI registered for it; nothing has to listen there"`
+}
+
+// A Step is one thing the user does on a page: exactly one of fill, click and
+// wait_for.
+type Step struct {
+	Fill    string `yaml:"fill" json:"fill,omitempty" jsonschema:"CSS selector of a field to type value into"`
+	Value   string `yaml:"value" json:"value,omitempty" jsonschema:"what to type: a literal, {username} or {password}"`
+	Click   string `yaml:"click" json:"click,omitempty" jsonschema:"CSS selector of what to click"`
+	WaitFor string `yaml:"wait_for" json:"wait_for,omitempty" jsonschema:"CSS selector of what must appear"`
+}
+
+// Browser is about the user agent.
+type Browser struct {
+	Path  string   `yaml:"path" json:"path,omitempty" jsonschema:"the executable; default: one is looked for"`
+	Allow []string `yaml:"allow" json:"allow,omitempty" jsonschema:"further origins that belong to the deployment, such as a login service; the browser reaches no others"`
+}
+
+// Resources are resource indicators (RFC 8707).
+type Resources struct {
+	Other string `yaml:"other" json:"other,omitempty" jsonschema:"a second resource that the same authorization server issues tokens for"`
+}
+
+// A Tool is a tool of the MCP server and what to call it with.
+type Tool struct {
+	Name      string         `yaml:"name" json:"name,omitempty" jsonschema:"its name"`
+	Arguments map[string]any `yaml:"arguments" json:"arguments,omitempty" jsonschema:"its arguments"`
+}
+
+// Limits bounds what a run asks of the deployment.
+type Limits struct {
+	Concurrency   int           `yaml:"concurrency" json:"concurrency,omitempty" jsonschema:"requests under way at once"`
+	Rate          float64       `yaml:"rate" json:"rate,omitempty" jsonschema:"requests a second"`
+	Timeout       time.Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"how long to wait for one answer, such as 20s"`
+	Registrations int           `yaml:"registrations" json:"registrations,omitempty" jsonschema:"clients that a run may register"`
+	Wait          time.Duration `yaml:"wait" json:"wait,omitempty" jsonschema:"how long a check may wait for something to expire, such as 10s"`
+}
+
+// maxConfig bounds the file, in bytes.
+const maxConfig = 1 << 20
+
+// loadConfig reads a configuration. Every mistake in it is an error that names
+// the file and, where YAML tells, the line.
+func loadConfig(path string) (*Config, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, usagef("read the configuration: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // only read
+	text, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
+	if err != nil {
+		return nil, usagef("read the configuration: %w", err)
+	}
+	if len(text) > maxConfig {
+		return nil, usagef("%s: longer than %d bytes", path, maxConfig)
+	}
+	c, err := parseConfig(text)
+	if err != nil {
+		return nil, usagef("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func parseConfig(text []byte) (*Config, error) {
+	c := &Config{}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return nil, explain(err)
+	}
+	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return nil, errors.New("one document is expected, and another follows")
+	}
+	return c, c.validate()
+}
+
+func (c *Config) validate() error {
+	for i, u := range c.Users {
+		if u.Name == "" {
+			return fmt.Errorf("users[%d]: name is missing", i)
+		}
+		if u.PasswordEnv != "" && u.PasswordFile != "" {
+			return fmt.Errorf("users[%d]: password_env and password_file exclude each other", i)
+		}
+	}
+	for i, client := range c.Clients {
+		switch {
+		case client.ID == "":
+			return fmt.Errorf("clients[%d]: client_id is missing", i)
+		case client.SecretEnv != "" && client.SecretFile != "":
+			return fmt.Errorf("clients[%d]: client_secret_env and client_secret_file exclude each other", i)
+		case client.AuthMethod == "":
+		case client.AuthMethod == "none":
+			if client.SecretEnv != "" || client.SecretFile != "" {
+				return fmt.Errorf("clients[%d]: a client with auth_method none has no secret", i)
+			}
+		case client.AuthMethod != "client_secret_basic" && client.AuthMethod != "client_secret_post":
+			return fmt.Errorf("clients[%d]: auth_method %q is not one of none, client_secret_basic, client_secret_post", i, client.AuthMethod)
+		case client.SecretEnv == "" && client.SecretFile == "":
+			return fmt.Errorf("clients[%d]: auth_method %s needs client_secret_env or client_secret_file", i, client.AuthMethod)
+		}
+	}
+	for i, s := range c.Login {
+		n := 0
+		for _, selector := range []string{s.Fill, s.Click, s.WaitFor} {
+			if selector != "" {
+				n++
+			}
+		}
+		if n != 1 {
+			return fmt.Errorf("login[%d]: exactly one of fill, click and wait_for is needed", i)
+		}
+		if s.Value != "" && s.Fill == "" {
+			return fmt.Errorf("login[%d]: value goes with fill", i)
+		}
+	}
+	if c.Limits.Concurrency < 0 || c.Limits.Rate < 0 || c.Limits.Timeout < 0 || c.Limits.Registrations < 0 || c.Limits.Wait < 0 {
+		return errors.New("limits: none can be negative")
+	}
+	if c.Tool.Name == "" && c.Tool.Arguments != nil {
+		return errors.New("tool: arguments are given but no name")
+	}
+	if _, err := json.Marshal(c.Tool.Arguments); err != nil {
+		return fmt.Errorf("tool: the arguments cannot be sent as JSON: %w", err)
+	}
+	return nil
+}
+
+var (
+	unknownField = regexp.MustCompile(`^(line \d+): field (.+) not found in type (\S+)$`)
+	yamlPrefix   = regexp.MustCompile(`^yaml: `)
+)
+
+// explain puts a YAML error into words that do not need Go to be understood, with
+// a suggestion for each unknown key.
+func explain(err error) error {
+	var types *yaml.TypeError
+	if !errors.As(err, &types) {
+		return errors.New(yamlPrefix.ReplaceAllString(err.Error(), ""))
+	}
+	keys := map[string][]string{}
+	keysOf(reflect.TypeFor[Config](), keys)
+	said := make([]string, len(types.Errors))
+	for i, message := range types.Errors {
+		said[i] = message
+		if parts := unknownField.FindStringSubmatch(message); parts != nil {
+			said[i] = fmt.Sprintf("%s: unknown key %q%s", parts[1], parts[2], didYouMean(parts[2], keys[parts[3]]))
+		}
+	}
+	return errors.New(strings.Join(said, ", and "))
+}
+
+// keysOf collects the keys of a struct type and of those within, by the name of
+// the type.
+func keysOf(t reflect.Type, into map[string][]string) {
+	switch t.Kind() {
+	case reflect.Slice:
+		keysOf(t.Elem(), into)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			key, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+			into[t.String()] = append(into[t.String()], key)
+			keysOf(t.Field(i).Type, into)
+		}
+	}
+}

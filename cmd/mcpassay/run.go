@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/mcpassay/mcpassay/probes"
+	"github.com/mcpassay/mcpassay/probes/wire"
+	"github.com/mcpassay/mcpassay/reports"
+	"github.com/mcpassay/mcpassay/suites"
+)
+
+type runCommand struct {
+	URL string `arg:"" optional:"" help:"URL of the MCP endpoint."`
+
+	User         string `placeholder:"NAME" help:"User who signs in. The password is taken from MCPASSAY_PASSWORD or --password-file."`
+	PasswordFile string `placeholder:"FILE" help:"File whose first line is the password."`
+	Config       string `short:"c" placeholder:"FILE" help:"Configuration in YAML, see docs/config.example.yaml."`
+	Authorized   bool   `help:"You may test this system although it is not on loopback."`
+	Disturb      bool   `help:"Also run checks that can disturb other users of the system."`
+
+	Filter string `placeholder:"EXPR" help:"Labels of the checks to run, such as 'rs && must', 'pkce || redirect-uri' or an id."`
+	Strict bool   `help:"Warnings fail the gate."`
+	DryRun bool   `help:"List the checks that would be run, and send nothing."`
+	Out    string `default:"mcpassay-report" placeholder:"DIR" help:"Folder for the reports (default: ${default})."`
+
+	UserAgent string `enum:"browser,forms,auto" default:"browser" help:"How users sign in: browser, forms (ordinary forms only, without a browser) or auto (forms, and the browser for what they cannot do and to confirm findings)."`
+	Browser   string `env:"MCPASSAY_BROWSER" placeholder:"PATH" help:"Browser to use; default: one is looked for."`
+
+	Concurrency      int           `placeholder:"N" help:"Requests under way at once (default: 16; 8 off loopback)."`
+	Rate             float64       `placeholder:"N" help:"Requests a second (default: not limited; 10 off loopback)."`
+	Timeout          time.Duration `placeholder:"DURATION" help:"How long to wait for one answer (default: 20s)."`
+	MaxRegistrations int           `placeholder:"N" help:"Clients that may be registered (default: 60)."`
+	Wait             time.Duration `placeholder:"DURATION" help:"How long a check may wait for something to expire (default: 10s)."`
+
+	Reference bool     `help:"Start the reference deployment and test that."`
+	Fault     []string `placeholder:"ID" help:"Fault of the reference deployment; repeatable."`
+	Variant   []string `placeholder:"ID" help:"Variant of the reference deployment; repeatable."`
+}
+
+// Run tests the deployment and writes the reports. A gate that did not pass is
+// the error exitCode.
+func (r *runCommand) Run(out *output) error {
+	config := &Config{}
+	if r.Config != "" {
+		var err error
+		if config, err = loadConfig(r.Config); err != nil {
+			return err
+		}
+	}
+	checks, err := suites.Select(r.Filter)
+	if err != nil {
+		return &usageError{err}
+	}
+	if len(checks) == 0 {
+		return usagef("the filter %q selects no check: mcpassay checks lists them", r.Filter)
+	}
+	target, closeTarget, err := r.target(config)
+	if err != nil {
+		return err
+	}
+	defer closeTarget() //nolint:errcheck // the process ends
+	if r.DryRun {
+		return r.list(out, target, checks)
+	}
+	if err := prepare(r.Out); err != nil {
+		return err
+	}
+	report, err := r.test(target, config, out)
+	if err != nil {
+		return err
+	}
+	return r.report(report, out)
+}
+
+// target is what is tested: the reference, or what flags and configuration say.
+func (r *runCommand) target(config *Config) (probes.Target, func() error, error) {
+	nothing := func() error { return nil }
+	if r.Reference {
+		if r.URL != "" || r.Config != "" {
+			return probes.Target{}, nothing, usagef("--reference tests the built-in deployment: leave out the URL and --config")
+		}
+		server, err := startReference(r.Fault, r.Variant, "")
+		if err != nil {
+			return probes.Target{}, nothing, err
+		}
+		return r.limit(referenceTarget(server, r.Variant), config), server.Close, nil
+	}
+	if len(r.Fault) > 0 || len(r.Variant) > 0 {
+		return probes.Target{}, nothing, usagef("--fault and --variant go with --reference")
+	}
+	target := probes.Target{
+		URL: config.URL, Origins: config.Browser.Allow, Steps: steps(config), Scopes: config.Scopes,
+		OtherResource: config.Resources.Other, Authorized: r.Authorized || config.Authorized,
+	}
+	if r.URL != "" {
+		target.URL = r.URL
+	}
+	if config.Tool.Name != "" {
+		target.Tool = &probes.ToolCall{Name: config.Tool.Name, Arguments: config.Tool.Arguments}
+	}
+	err := checkURL(target.URL, target.Authorized)
+	if err != nil {
+		return target, nothing, err
+	}
+	if r.DryRun {
+		return target, nothing, nil // needs no secrets
+	}
+	if target.Users, err = users(config, r.User, r.PasswordFile); err != nil {
+		return target, nothing, err
+	}
+	if target.Clients, err = clients(config); err != nil {
+		return target, nothing, err
+	}
+	return r.limit(target, config), nothing, nil
+}
+
+// limit sets what the probes may do.
+func (r *runCommand) limit(target probes.Target, config *Config) probes.Target {
+	target.Disturb = target.Disturb || r.Disturb || config.Disturb
+	target.MaxRegistrations = or(r.MaxRegistrations, config.Limits.Registrations)
+	target.Wait = or(r.Wait, config.Limits.Wait)
+	return target
+}
+
+// limits are what the wire may carry. A system off loopback is probably shared:
+// it is asked gently unless the user says how much it bears.
+func (r *runCommand) limits(target *probes.Target, config *Config) wire.Limits {
+	limits := wire.Limits{
+		Concurrency: or(r.Concurrency, config.Limits.Concurrency),
+		Rate:        or(r.Rate, config.Limits.Rate),
+		Timeout:     or(r.Timeout, config.Limits.Timeout),
+	}
+	if endpoint, err := url.Parse(target.URL); err == nil && !probes.IsLoopback(endpoint) {
+		limits.Concurrency = or(limits.Concurrency, 8)
+		limits.Rate = or(limits.Rate, 10)
+	}
+	return limits
+}
+
+// or is the first value that is set.
+func or[T comparable](values ...T) T {
+	var unset T
+	for _, v := range values {
+		if v != unset {
+			return v
+		}
+	}
+	return unset
+}
+
+func (r *runCommand) list(out *output, target probes.Target, checks []*suites.Check) error {
+	fmt.Fprintf(out.stdout, "%d of %d checks would be run against %s\n\n", len(checks), len(suites.Catalogue()), target.URL) //nolint:errcheck // reported by Flush
+	w := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
+	for _, c := range checks {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", c.ID, c.Level, c.Title) //nolint:errcheck // reported by Flush
+	}
+	return w.Flush()
+}
+
+// prepare makes the folder for the reports and makes sure that files can be
+// written there, before anything is sent.
+func prepare(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return usagef("the reports cannot be written: %w", err)
+	}
+	probe, err := os.CreateTemp(dir, ".mcpassay-*")
+	if err != nil {
+		return usagef("the reports cannot be written: %w", err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// test runs the checks. An interruption ends the run early, with a report.
+func (r *runCommand) test(target probes.Target, config *Config, out *output) (*reports.Report, error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	client := wire.NewClient(r.limits(&target, config), nil)
+	defer client.Close()
+	agent, closeAgent, err := openAgent(ctx, r.UserAgent, or(r.Browser, config.Browser.Path), client)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAgent() //nolint:errcheck // the process ends
+
+	style, live := styleOf(out.stderr)
+	progress := reports.StartProgress(out.stderr, live, style)
+	defer progress.Close()
+	defer context.AfterFunc(ctx, func() { progress.Phase("interrupted: removing what was created") })()
+	progress.Phase("looking at " + target.URL)
+	judge := func(agent probes.UserAgent, filter string) (*reports.Report, error) {
+		deployment, err := probes.Open(ctx, target, client, agent)
+		if err != nil {
+			return nil, &usageError{err}
+		}
+		return suites.Run(ctx, deployment, suites.Options{
+			Filter: filter, Tool: versionLine(), Agent: r.UserAgent,
+			Started: progress.Started, Waiting: progress.Waiting, Progress: progress.Settled,
+		})
+	}
+	report, err := judge(agent, r.Filter)
+	if fast, ok := agent.(*fastFirst); ok && err == nil && ctx.Err() == nil {
+		err = confirm(report, func(filter string) (*reports.Report, error) {
+			progress.Phase("confirming the findings in the browser")
+			return judge(fast.browser, filter)
+		})
+	}
+	return report, err
+}
+
+// report writes the reports and turns the verdict into an exit code.
+func (r *runCommand) report(report *reports.Report, out *output) error {
+	if err := reports.WriteFolder(r.Out, report, r.Strict); err != nil {
+		return err
+	}
+	style, _ := styleOf(out.stdout)
+	style.Folder = filepath.Clean(r.Out)
+	if err := reports.Summary(out.stdout, report, style); err != nil {
+		return err
+	}
+	if code := report.Exit(r.Strict); code != reports.ExitPassed {
+		return exitCode(code)
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+package reports
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Names of the files of a report within its folder.
+const (
+	JSONFile  = "report.json"
+	JUnitFile = "junit.xml"
+)
+
+// WriteFolder writes every file of a report into dir, which exists. What can be
+// written is written, whatever else goes wrong.
+func WriteFolder(dir string, r *Report, strict bool) error {
+	write := func(name string, render func(io.Writer) error) error {
+		var b bytes.Buffer
+		if err := render(&b); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+		return nil
+	}
+	return errors.Join(
+		write(JSONFile, func(w io.Writer) error { return WriteJSON(w, r) }),
+		write(JUnitFile, func(w io.Writer) error { return WriteJUnit(w, r, strict) }),
+		Evidence(dir, r),
+	)
+}
