@@ -20,7 +20,7 @@ func rfc9207(section string) []suites.Cite {
 type identified struct {
 	*probes.Authorization
 	Issuers    []string // the identifier that led to the metadata, and the issuer in it if that is another
-	Advertised bool   // authorization_response_iss_parameter_supported
+	Advertised bool     // authorization_response_iss_parameter_supported
 	Sent       []string
 }
 
