@@ -104,6 +104,7 @@ type bench struct {
 	baseline   *Shared[*Tokens]
 	era        *Shared[*Era]
 	sessions   *Shared[bool]
+	replay     *Shared[*Replay]
 	fresh      fresh
 }
 
@@ -133,6 +134,7 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	b.baseline = Share(d, b.firstGrant)
 	b.era = Share(d, b.detectEra)
 	b.sessions = Share(d, b.detectSessions)
+	b.replay = Share(d, b.replayRefresh)
 	b.ledger.add("resource", "server URL", t.URL)
 	return d, nil
 }

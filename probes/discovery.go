@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
@@ -239,6 +240,30 @@ func (d *Deployment) Scopes(ctx context.Context) ([]string, error) {
 		}
 	}
 	return nil, nil
+}
+
+// AllScopes are the scopes that a client of the resource could ask for: those it
+// does ask for first, then the others that the metadata lists. Scopes that are
+// about the session rather than the resource are left out.
+func (d *Deployment) AllScopes(ctx context.Context) ([]string, error) {
+	x, err := d.Discovery(ctx)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := d.Scopes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var listed, all []string
+	if x.PRM != nil {
+		listed, _ = x.PRM.Document.Strings("scopes_supported")
+	}
+	for _, scope := range slices.Concat(asked, listed) {
+		if scope != "openid" && scope != "offline_access" && !slices.Contains(all, scope) {
+			all = append(all, scope)
+		}
+	}
+	return all, nil
 }
 
 func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }

@@ -28,11 +28,7 @@ func (s *AuthServer) mayRefresh(client *Client) bool {
 // it is renewed.
 func (s *AuthServer) issueRefresh(g *grant) string {
 	token := secret()
-	until := g.until
-	if s.faults.Has(fault.RefreshEternal) {
-		until = s.now().AddDate(100, 0, 0)
-	}
-	s.refreshes.put(digest(token), &refreshToken{grant: g}, until)
+	s.refreshes.put(digest(token), &refreshToken{grant: g}, g.until)
 	return token
 }
 
@@ -41,6 +37,9 @@ func (s *AuthServer) issueRefresh(g *grant) string {
 // once, and never more. If one is used twice we cannot tell the thief from the
 // client, and end the grant.
 func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial) {
+	if s.faults.Has(fault.RefreshRefused) {
+		return nil, refuse(invalidGrant, "the refresh token is not known")
+	}
 	token := s.refreshTokenOf(p.get("refresh_token"))
 	if token == nil || token.grant.client != client.ID && !s.faults.Has(fault.RefreshAnyClient) {
 		return nil, refuse(invalidGrant, "the refresh token is not known")
@@ -128,10 +127,6 @@ func (s *AuthServer) continued(g *grant, scopes []string) *grant {
 	}
 	if s.faults.Has(fault.RefreshScopeSticky) {
 		g.scopes = scopes
-	}
-	if s.faults.Has(fault.RefreshSlides) {
-		g.until = s.now().Add(s.options.RefreshTokenLifetime)
-		s.grants.put(g.id, g, g.until)
 	}
 	return g
 }

@@ -30,7 +30,7 @@ func against(t testing.TB, o reference.Options, filter string, change ...func(*p
 	defer server.Close() //nolint:errcheck // nothing depends on it
 	target := probes.Reference(server)
 	target.MaxRegistrations = 1000
-	target.Wait = 4 * time.Second
+	target.Wait = 2 * time.Second
 	for _, c := range change {
 		c(&target)
 	}

@@ -99,7 +99,7 @@ func Disturbing(_ context.Context, d *probes.Deployment) (bool, string) {
 
 // TwoScopes needs at least two scopes to ask for.
 func TwoScopes(ctx context.Context, d *probes.Deployment) (bool, string) {
-	scopes, err := d.Scopes(ctx)
+	scopes, err := d.AllScopes(ctx)
 	return err != nil || len(scopes) > 1, "two scopes to ask for (scopes in the configuration)"
 }
 

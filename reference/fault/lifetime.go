@@ -6,6 +6,4 @@ var (
 	AccessTokenOutlasts = declare("access-token-outlasts", "issues access tokens that last longer than expires_in says")
 	AccessTokenEternal  = declare("access-token-eternal", "issues access tokens that never expire")
 	CodeEternal         = declare("code-eternal", "accepts codes long after they were issued")
-	RefreshSlides       = declare("refresh-slides", "puts off the end of a grant with every refresh")
-	RefreshEternal      = declare("refresh-eternal", "issues refresh tokens that never expire")
 )

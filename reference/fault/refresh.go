@@ -2,6 +2,7 @@ package fault
 
 // Faults of refresh tokens and of revocation.
 var (
+	RefreshRefused         = declare("refresh-refused", "issues refresh tokens and refuses every one of them")
 	RefreshNotRotated      = declare("refresh-not-rotated", "gives the same refresh token again and again")
 	RefreshOldWorks        = declare("refresh-old-works", "rotates refresh tokens but goes on accepting the old ones")
 	RefreshGrace           = declare("refresh-grace", "accepts a used refresh token for another hour")

@@ -2,9 +2,10 @@ package fault
 
 // Faults of resource indicators and of the audience of what is issued.
 var (
-	ResourceRefused        = declare("resource-refused", "refuses every request that names a resource")
-	ResourceIgnored        = declare("resource-ignored", "issues every token for the same resource, whatever is asked for")
-	ResourceAtTokenOnly    = declare("resource-at-token-only", "forgets the resource of the authorization request, and issues tokens for everything unless the token request names one")
+	ResourceRefused     = declare("resource-refused", "refuses every request that names a resource")
+	ResourceIgnored     = declare("resource-ignored", "issues every token for the same resource, whatever is asked for", "as-resource-unknown")
+	ResourceAtTokenOnly = declare("resource-at-token-only", "forgets the resource of the authorization request, and issues tokens for everything unless the token request names one",
+		"as-resource-token-cannot-widen", "as-resource-default-restricted")
 	ResourceUnknown        = declare("resource-unknown", "issues tokens for resources that it does not know")
 	ResourceUnknownIgnored = declare("resource-unknown-ignored", "issues tokens for its default resource if it does not know the one asked for")
 	ResourceBeginning      = declare("resource-beginning", "issues tokens for whatever begins like a known resource")
@@ -25,6 +26,6 @@ var (
 	AudienceClient     = declare("audience-client", "issues access tokens whose audience is the client")
 	AudienceIssuer     = declare("audience-issuer", "issues access tokens whose audience is the issuer")
 	AudienceOrigin     = declare("audience-origin", "issues access tokens for the whole origin of the resource")
-	AudienceEverything = declare("audience-everything", "issues access tokens for all resources at once")
-	AudienceMissing    = declare("audience-missing", "issues access tokens without an audience")
+	AudienceEverything = declare("audience-everything", "issues access tokens for all resources at once", "as-resource-default-restricted")
+	AudienceMissing    = declare("audience-missing", "issues access tokens without an audience", "as-resource-default-restricted")
 )

@@ -21,7 +21,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20250326,
 	Covers:   []string{"as-oauth21-implemented", "as-resource-tolerated", "redirect-baseline"},
 	Remedy:   "Follow the evidence to the first answer that is not what a client expects; every other check of the flow waits for this one.",
-	Faults:   []fault.Fault{fault.TokenEndpointFails},
+	Faults:   []fault.Fault{fault.TokenEndpointFails, fault.ResourceRefused},
 	Specs: func(d *probes.Deployment) {
 		flow := probes.Start(d, d.Baseline)
 

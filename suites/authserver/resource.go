@@ -127,13 +127,13 @@ func lookalikes(resource string) map[string]string {
 	if err != nil {
 		return all
 	}
-	suffixed, user, scheme := *u, *u, *u
-	suffixed.Host = u.Hostname() + ".mcpassay.example"
-	user.Host, user.User = "mcpassay.example", url.User(u.Host)
-	if scheme.Scheme = "https"; u.Scheme == "https" {
-		scheme.Scheme = "http"
+	scheme := "https"
+	if u.Scheme == "https" {
+		scheme = "http"
 	}
-	all["the host as a prefix"], all["the host as user information"], all["another scheme"] = suffixed.String(), user.String(), scheme.String()
+	all["another scheme"] = scheme + "://" + u.Host + u.RequestURI()
+	all["the host as a prefix"] = u.Scheme + "://" + u.Hostname() + ".mcpassay.example" + u.RequestURI()
+	all["the host as user information"] = u.Scheme + "://" + u.Host + "@mcpassay.example" + u.RequestURI()
 	return all
 }
 
@@ -155,6 +155,7 @@ var _ = suites.Register(suites.Check{
 	},
 	Specs: func(d *probes.Deployment) {
 		tried := d.TryResources(lookalikes)
+		sound := d.TryResource(nil, nil)
 
 		It("with that audience", func(ctx SpecContext) {
 			all, err := tried.Await(ctx)
@@ -165,6 +166,9 @@ var _ = suites.Register(suites.Check{
 			}
 		})
 		It("with another audience, as if it had not been asked for", func(ctx SpecContext) {
+			if control := readable(ctx, sound); !control.For(control.Authorization.Request.Values.Get("resource")) {
+				suites.NotApplicable("resources are ignored altogether; as-audience-follows-resource judges that")
+			}
 			all, err := tried.Await(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			var ignored []string
