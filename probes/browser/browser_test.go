@@ -2,9 +2,13 @@ package browser_test
 
 import (
 	"errors"
+	"net/http/httptest"
 	"os"
+	"sync"
 	"testing"
 
+	"github.com/mcpassay/mcpassay/fixtures/pages"
+	"github.com/mcpassay/mcpassay/probes"
 	"github.com/mcpassay/mcpassay/probes/browser"
 	"github.com/mcpassay/mcpassay/probes/rehearsal"
 )
@@ -28,10 +32,77 @@ func launch(t testing.TB, opts browser.Options) *browser.Browser {
 	return b
 }
 
+// serve serves one of the sites.
+func serve(t testing.TB, name string) *httptest.Server {
+	t.Helper()
+	site, ok := pages.Find(name)
+	if !ok {
+		t.Fatalf("no site is called %q", name)
+	}
+	server := httptest.NewServer(site)
+	t.Cleanup(server.Close)
+	return server
+}
+
 func TestSites(t *testing.T) {
 	rehearsal.Run(t, launch(t, browser.Options{}), true)
 }
 
+func TestClients(t *testing.T) {
+	rehearsal.Clients(t, launch(t, browser.Options{}),
+		"status-302", "fragment", "meta-refresh", "link", "script", "form-post", "popup")
+}
+
 func TestRefusedCredentials(t *testing.T) {
 	rehearsal.Refused(t, launch(t, browser.Options{}), "plain", "name-first", "single-page")
+}
+
+func TestConfiguredSteps(t *testing.T) {
+	b := launch(t, browser.Options{})
+	steps := []probes.LoginStep{
+		{WaitFor: "h1"}, {Fill: "input[name=username]", Value: "{username}"},
+		{Fill: "input[name=password]", Value: "{password}"}, {Click: "form button"},
+	}
+	v := rehearsal.Visit(serve(t, "plain").URL, rehearsal.Client)
+	v.Steps = steps
+	landing, err := b.Authorize(t.Context(), v)
+	if err != nil || landing.Params().Get("code") != pages.Code || !landing.LoggedIn || !landing.Consented {
+		t.Errorf("landed at %+v: %v", landing, err)
+	}
+
+	v.Steps = append(steps[:1:1], probes.LoginStep{Fill: "#nowhere", Value: "x"})
+	if _, err := b.Authorize(t.Context(), v); !errors.Is(err, probes.ErrStuck) {
+		t.Errorf("a step without its element: %v, want %v", err, probes.ErrStuck)
+	}
+
+	v = rehearsal.Visit(serve(t, "error-page").URL, rehearsal.Client)
+	v.Steps = steps[1:]
+	if landing, err = b.Authorize(t.Context(), v); err != nil || landing.Page == nil || landing.Page.Status != 400 {
+		t.Errorf("an error page in place of the login page: %+v, %v", landing, err)
+	}
+}
+
+func TestVisitsShareNothing(t *testing.T) {
+	b := launch(t, browser.Options{})
+	server := serve(t, "plain")
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() {
+			landing, err := b.Authorize(t.Context(), rehearsal.Visit(server.URL, rehearsal.Client))
+			if err != nil || !landing.LoggedIn || !landing.Consented {
+				t.Errorf("one of several visits at once: %+v, %v", landing, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func BenchmarkAuthorize(bench *testing.B) {
+	b := launch(bench, browser.Options{})
+	server := serve(bench, "plain")
+	for bench.Loop() {
+		if _, err := b.Authorize(bench.Context(), rehearsal.Visit(server.URL, rehearsal.Client)); err != nil {
+			bench.Fatal(err)
+		}
+	}
 }

@@ -2,7 +2,9 @@ package browser
 
 import (
 	"context"
+	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -110,11 +112,19 @@ func (c *containment) answer(ev *fetch.EventRequestPaused) {
 	}
 	c.mu.Unlock()
 
+	inside := v != nil && v.Inside(u)
+	page := ev.ResourceType == network.ResourceTypeDocument
 	switch {
-	case !top && allowed, v != nil && v.Inside(u) && (ev.ResourceType != network.ResourceTypeDocument || !v.Leaves(u)):
-		_, _ = chromedp.CallBrowser(c.ctx, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: ev.RequestID})
-	case v != nil && ev.ResourceType == network.ResourceTypeDocument:
-		v.caught(target.ID(ev.FrameID), ev.Request)
+	case ev.ResponseStatusCode != 0:
+		c.pass(ev, v, u)
+	case !top && allowed, inside && !page:
+		c.proceed(ev, false)
+	case inside && !v.Leaves(u):
+		c.proceed(ev, v.unwatched(ev.FrameID))
+	case v != nil && page:
+		if v.unwatched(ev.FrameID) {
+			v.leave(withFragment(u, ev.Request), ev.Request)
+		}
 		_, _ = chromedp.CallBrowser(c.ctx, fetch.FulfillRequest, fetch.FulfillRequestParams{
 			RequestID: ev.RequestID, ResponseCode: 200, Body: []byte(landed),
 			ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type", Value: "text/html"}},
@@ -124,8 +134,40 @@ func (c *containment) answer(ev *fetch.EventRequestPaused) {
 	}
 }
 
+// pass looks at the answer to a request of a popup that is not watched yet. If
+// it redirects to a scheme that makes no request, nothing else tells of it.
+func (c *containment) pass(ev *fetch.EventRequestPaused, v *visit, from *url.URL) {
+	for _, h := range ev.ResponseHeaders {
+		if !strings.EqualFold(h.Name, "Location") || v == nil {
+			continue
+		}
+		to, err := from.Parse(h.Value)
+		if err == nil && v.Leaves(to) {
+			v.leave(to, &network.Request{Method: http.MethodGet})
+			c.fail(ev)
+			return
+		}
+	}
+	c.proceed(ev, false)
+}
+
+// proceed lets a request go on, to be stopped again at its answer or not.
+func (c *containment) proceed(ev *fetch.EventRequestPaused, again bool) {
+	_, _ = chromedp.CallBrowser(c.ctx, fetch.ContinueRequest, fetch.ContinueRequestParams{
+		RequestID: ev.RequestID, InterceptResponse: &again,
+	})
+}
+
 func (c *containment) fail(ev *fetch.EventRequestPaused) {
 	_, _ = chromedp.CallBrowser(c.ctx, fetch.FailRequest, fetch.FailRequestParams{
 		RequestID: ev.RequestID, ErrorReason: network.ErrorReasonBlockedByClient,
 	})
+}
+
+// withFragment adds the fragment, which requests carry apart.
+func withFragment(u *url.URL, r *network.Request) *url.URL {
+	if whole, err := url.Parse(r.URL + r.URLFragment); err == nil {
+		return whole
+	}
+	return u
 }

@@ -100,7 +100,7 @@ func (b *Browser) start(ctx context.Context) (*process, error) {
 	allocator, release := chromedp.NewExecAllocator(context.Background(), b.flags()...)
 	silent := chromedp.WithBrowserOption(chromedp.WithBrowserLogf(func(string, ...any) {}))
 	browserCtx, cancel := chromedp.NewContext(allocator, silent)
-	p := &process{ctx: browserCtx, stop: func() { cancel(); release() }}
+	p := &process{ctx: browserCtx, stop: sync.OnceFunc(func() { cancel(); release() })}
 
 	// The life of the browser is bound to the context of its first use, so that
 	// must not be the caller's.

@@ -99,6 +99,7 @@ func (t *tab) act(ctx context.Context, m signin.Move) error {
 		Tick  []int          `json:"tick"`
 		Press int            `json:"press"`
 	}
+	t.touched()
 	made := move{Fill: append([]signin.Entry{}, m.Fill...), Tick: append([]int{}, m.Tick...), Press: m.Press}
 	_, err := do[chromedp.Void](ctx, t, "act", made)
 	return err

@@ -71,6 +71,7 @@ func (v *visit) seek(ctx context.Context, selector string) (*tab, *signin.View, 
 
 // do carries out a step on an element that shows.
 func (v *visit) do(ctx context.Context, t *tab, step probes.LoginStep) (err error) {
+	t.touched()
 	switch {
 	case step.Fill != "":
 		_, err = do[chromedp.Void](ctx, t, "fill", step.Fill, step.Text(v.User))

@@ -16,9 +16,9 @@ import (
 	"github.com/mcpassay/mcpassay/probes/signin"
 )
 
-// How long a tab counts as busy. A request by script that takes longer is taken
-// for one that waits for news; a navigation that a script asked for has been
-// prevented if it has not begun by then.
+// How long a tab counts as busy. What a script still requests so long after the
+// user acted is taken for a poll for news; a navigation that a script asked for
+// has been prevented if it has not begun by then.
 const (
 	scriptRequest       = 5 * time.Second
 	requestedNavigation = time.Second
@@ -36,6 +36,7 @@ type tab struct {
 	visit *visit
 
 	mu       sync.Mutex
+	acted    time.Time // when the user last did something, or the document came
 	sent     map[network.RequestID]sent
 	document cdp.LoaderID // what the tab shows
 	failure  string       // why the latest navigation brought no document
@@ -79,6 +80,8 @@ func (t *tab) watch() error {
 			if ev.FrameID == t.top() {
 				t.finished(wanted, "")
 			}
+		case *page.EventWindowOpen:
+			t.opens(ev.URL)
 		case *page.EventJavascriptDialogOpening:
 			go t.dismiss(ev)
 		}
@@ -110,7 +113,7 @@ func (t *tab) requested(ev *network.EventRequestWillBeSent) {
 	case navigation:
 		s.step = t.visit.did(signin.Request(ev.Request.Method, ev.Request.URL+ev.Request.URLFragment, contentType(ev.Request), body(ev.Request)))
 	case ev.Type == network.ResourceTypeXHR, ev.Type == network.ResourceTypeFetch, ev.Type == network.ResourceTypeScript:
-		s.until = time.Now().Add(scriptRequest)
+		s.until = t.lastAct().Add(scriptRequest)
 	default:
 		return
 	}
@@ -122,6 +125,28 @@ func (t *tab) requested(ev *network.EventRequestWillBeSent) {
 	}
 	t.sent[ev.RequestID] = s
 	t.notify()
+}
+
+// opens notes a window that the page opens at a URL of a scheme that makes no
+// request: nothing else tells of it.
+func (t *tab) opens(ref string) {
+	u, err := url.Parse(ref)
+	if err == nil && u.Scheme != "http" && u.Scheme != "https" && t.visit.Leaves(u) {
+		t.visit.leave(u, &network.Request{Method: http.MethodGet})
+	}
+}
+
+// touched notes that the user does something.
+func (t *tab) touched() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.acted = time.Now()
+}
+
+func (t *tab) lastAct() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.acted
 }
 
 // expect notes that a navigation is about to begin.
@@ -165,7 +190,7 @@ func (t *tab) finished(id network.RequestID, failure string) {
 func (t *tab) navigated(document cdp.LoaderID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.document = document
+	t.document, t.acted = document, time.Now()
 	for id, s := range t.sent {
 		if !s.navigation || cdp.LoaderID(id) == document {
 			delete(t.sent, id)

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
@@ -22,12 +19,12 @@ import (
 type visit struct {
 	probes.Visit
 	*record
-	guide  *signin.Guide
-	main   context.Context // chromedp keeps the first tab in it
-	popups chan target.ID  // opened, and not yet in front
+	guide *signin.Guide
+	main  context.Context // chromedp keeps the first tab in it
 
-	mu   sync.Mutex
-	tabs []*tab // the last is in front
+	mu     sync.Mutex
+	tabs   []*tab // the last is in front
+	popups map[target.ID]*popup
 }
 
 // Authorize takes a user through the authorization request of the visit.
@@ -47,7 +44,7 @@ func (b *Browser) Authorize(ctx context.Context, v probes.Visit) (*probes.Landin
 	if err := chromedp.Do(main); err != nil {
 		return nil, fmt.Errorf("open a tab: %w", err)
 	}
-	w := &visit{Visit: v, record: newRecord(), main: main, popups: make(chan target.ID, 8)}
+	w := &visit{Visit: v, record: newRecord(), main: main, popups: map[target.ID]*popup{}}
 	w.guide = signin.Begin(&w.Visit)
 	defer p.admit(chromedp.FromContext(main).BrowserContextID, w)()
 	if err := w.show(main); err != nil {
@@ -55,73 +52,6 @@ func (b *Browser) Authorize(ctx context.Context, v probes.Visit) (*probes.Landin
 	}
 	err = w.run(ctx, b.opts.Timeout)
 	return w.end(ctx, w.close(), err)
-}
-
-// show puts a tab in front.
-func (v *visit) show(ctx context.Context) error {
-	t := &tab{
-		ctx: ctx, Target: chromedp.FromContext(ctx).Target, visit: v,
-		sent: map[network.RequestID]sent{}, changed: make(chan struct{}),
-	}
-	if err := t.watch(); err != nil {
-		return err
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.tabs = append(v.tabs, t)
-	return nil
-}
-
-// front is the tab that the user looks at.
-func (v *visit) front() *tab {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.tabs[len(v.tabs)-1]
-}
-
-// opened notes a popup. It is called while events are read, so that the popup
-// is put in front only when the page is looked at next.
-func (v *visit) opened(id target.ID) {
-	select {
-	case v.popups <- id:
-	default: // a page that opens popups without end
-	}
-}
-
-// gone puts what was behind a closed tab back in front.
-func (v *visit) gone(id target.ID) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if i := slices.IndexFunc(v.tabs, func(t *tab) bool { return t.TargetID == id }); i > 0 {
-		v.tabs = slices.Delete(v.tabs, i, i+1)
-	}
-}
-
-// raise puts the popups in front that have been opened.
-func (v *visit) raise(ctx context.Context) {
-	for {
-		select {
-		case id := <-v.popups:
-			popup, cancel := chromedp.NewContext(v.main, chromedp.WithTargetID(id))
-			stop := context.AfterFunc(ctx, cancel)
-			if err := chromedp.Do(popup); err == nil {
-				err = v.show(popup)
-			}
-			stop() // it closes with the first tab
-		default:
-			return
-		}
-	}
-}
-
-// caught notes a request that left a tab which is not watched yet.
-func (v *visit) caught(id target.ID, r *network.Request) {
-	v.mu.Lock()
-	watched := slices.ContainsFunc(v.tabs, func(t *tab) bool { return t.TargetID == id })
-	v.mu.Unlock()
-	if u, err := url.Parse(r.URL + r.URLFragment); err == nil && !watched {
-		v.leave(u, r)
-	}
 }
 
 // run goes through the pages of the visit. It ends with the caller, with the
@@ -172,7 +102,7 @@ func (v *visit) follow(ctx context.Context) error {
 		case verdict != nil:
 			return verdict
 		case move.Purpose == signin.Stay && view.Refresh != nil && view.Refresh.Delay <= 10:
-			if err := v.await(ctx); err != nil {
+			if err := v.linger(ctx); err != nil {
 				return err
 			}
 			continue
@@ -194,7 +124,7 @@ func (v *visit) follow(ctx context.Context) error {
 // another look at the same page can be known.
 func (v *visit) look(ctx context.Context, quiet time.Duration) (*signin.View, string, error) {
 	for {
-		v.raise(ctx)
+		v.awaitAll()
 		t := v.front()
 		view, document, err := t.look(ctx, quiet)
 		switch {
@@ -202,16 +132,16 @@ func (v *visit) look(ctx context.Context, quiet time.Duration) (*signin.View, st
 			continue
 		case err != nil:
 			return nil, "", err
-		case len(v.popups) > 0 || t != v.front():
+		case t != v.front():
 			continue
 		}
 		v.describe(document, view)
-		return view, fmt.Sprint(document, view.Text, view.Controls), nil
+		return view, fmt.Sprint(document, view.Title, view.Controls), nil
 	}
 }
 
-// await waits until the page in front goes somewhere else.
-func (v *visit) await(ctx context.Context) error {
+// linger waits until the page in front goes somewhere else.
+func (v *visit) linger(ctx context.Context) error {
 	changed, _, _ := v.front().pending()
 	select {
 	case <-changed:
