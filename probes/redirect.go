@@ -134,7 +134,7 @@ func (v *Diverted) Said() string {
 func (l *Landing) Spelt() string {
 	for _, step := range slices.Backward(l.Steps) {
 		if location := step.Header.Get("Location"); location != "" {
-			if u, err := url.Parse(asBrowsersRead(location)); err == nil && u.IsAbs() && u.String() == l.Redirect.String() {
+			if u, err := url.Parse(AsBrowsersRead(location)); err == nil && u.IsAbs() && u.String() == l.Redirect.String() {
 				return location
 			}
 			break
@@ -180,27 +180,12 @@ func apart(uri string) (base string, query url.Values, fragment bool) {
 // samePlace tells whether the user agent went where it was asked to be sent, as
 // far as browsers are concerned: host and path are what counts.
 func samePlace(landed *url.URL, asked string) bool {
-	want, err := url.Parse(asBrowsersRead(asked))
+	want, err := url.Parse(AsBrowsersRead(asked))
 	if err != nil || want.Host == "" && want.Path == "" {
 		return false
 	}
 	return (want.Scheme == "" || want.Scheme == landed.Scheme) &&
 		strings.EqualFold(want.Host, landed.Host) && want.EscapedPath() == landed.EscapedPath()
-}
-
-// asBrowsersRead undoes what browsers forgive in a URL (URL Standard, section
-// 4.4): white space around it, tabs and line breaks within, backslashes.
-func asBrowsersRead(raw string) string {
-	raw = strings.TrimFunc(raw, func(c rune) bool { return c <= ' ' })
-	raw = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(raw)
-	before, query, found := strings.Cut(raw, "?")
-	if lower := strings.ToLower(before); strings.HasPrefix(lower, "http:") || strings.HasPrefix(lower, "https:") || !strings.Contains(before, ":") {
-		before = strings.ReplaceAll(before, `\`, "/")
-	}
-	if found {
-		return before + "?" + query
-	}
-	return before
 }
 
 // ofOAuth matches what an authorization server says about a request, and a
