@@ -101,6 +101,7 @@ type bench struct {
 	second     *Shared[*Client]
 	disposable *Shared[*Client]
 	web        *Shared[*Client]
+	strange    *Shared[*Diverted]
 	baseline   *Shared[*Tokens]
 	era        *Shared[*Era]
 	sessions   *Shared[bool]
@@ -131,6 +132,7 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	b.second = Share(d, b.anotherClient)
 	b.disposable = Share(d, b.anotherClient)
 	b.web = Share(d, b.webClient)
+	b.strange = Share(d, b.divertStrangely)
 	b.baseline = Share(d, b.firstGrant)
 	b.era = Share(d, b.detectEra)
 	b.sessions = Share(d, b.detectSessions)

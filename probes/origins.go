@@ -89,3 +89,20 @@ func loopback(u *url.URL) bool {
 	ip := net.ParseIP(u.Hostname())
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
+
+// AsBrowsersRead undoes what browsers forgive in a URL (URL Standard, section
+// 4.4): white space around it, tabs and line breaks within, and backslashes
+// where slashes belong.
+func AsBrowsersRead(raw string) string {
+	raw = strings.TrimFunc(raw, func(c rune) bool { return c <= ' ' })
+	raw = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(raw)
+	before, query, found := strings.Cut(raw, "?")
+	scheme, _, absolute := strings.Cut(strings.ToLower(before), ":")
+	if !absolute || scheme == "http" || scheme == "https" {
+		before = strings.ReplaceAll(before, `\`, "/")
+	}
+	if found {
+		return before + "?" + query
+	}
+	return before
+}

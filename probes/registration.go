@@ -35,9 +35,11 @@ type StaticClient struct {
 // A Client is a client of the authorization server that a run may act as.
 type Client struct {
 	ID, Secret  string
-	Method      string // token_endpoint_auth_method
-	RedirectURI string
+	Method      string         // token_endpoint_auth_method
+	RedirectURI string         // the one that a sound request names
 	Metadata    *wire.Document // what the registration answered; nil if registered by hand
+
+	RedirectURIs []string // all that are known to be registered
 }
 
 // Confidential tells whether the client has to authenticate.
@@ -154,7 +156,7 @@ func registered(id string, doc *wire.Document, asked map[string]any) *Client {
 		uris, _ = asked["redirect_uris"].([]string)
 	}
 	if len(uris) > 0 {
-		c.RedirectURI = uris[0]
+		c.RedirectURI, c.RedirectURIs = uris[0], uris
 	}
 	return c
 }
@@ -253,5 +255,6 @@ func (s StaticClient) client() *Client {
 	if c.RedirectURI == "" {
 		c.RedirectURI = LoopbackRedirect
 	}
+	c.RedirectURIs = []string{c.RedirectURI}
 	return c
 }

@@ -101,6 +101,8 @@ type Step struct {
 	At     time.Time
 	What   string // "GET https://as.example/login", "pressed “Approve”"
 	Status int    // of the answer to a request; 0 if there was none
+
+	Header http.Header // of the answer, if it redirected
 }
 
 // A Page is a document that the user agent was shown.

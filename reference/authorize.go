@@ -46,6 +46,7 @@ type authRequest struct {
 	// What only faults look at.
 	method, iss, forwardedHost string
 	implicit                   bool
+	unregistered               *denial // the redirect URI is
 }
 
 func (q *authRequest) prompts(value string) bool { return contains(q.prompt, value) }
@@ -82,9 +83,13 @@ func (s *AuthServer) begin(r *http.Request, p params, browser string) step {
 		if s.redirectsAnyway(client, p) {
 			return s.answer(&authRequest{redirectURI: p.get("redirect_uri")}, url.Values{"error": {problem.code}})
 		}
-		return s.errorPage(problem)
+		if !s.asksAnyway(client, p) {
+			return s.errorPage(problem)
+		}
+		redirectURI = p.get("redirect_uri")
 	}
 	request, failure := s.readRequest(p, client, redirectURI)
+	request.unregistered = problem
 	request.forwardedHost = r.Header.Get("X-Forwarded-Host")
 	tx := &transaction{
 		id:      secret(),
@@ -106,8 +111,25 @@ func (s *AuthServer) begin(r *http.Request, p params, browser string) step {
 
 // redirectsAnyway holds the faults that make an open redirector.
 func (s *AuthServer) redirectsAnyway(client *Client, p params) bool {
-	return p.get("redirect_uri") != "" &&
-		(client == nil && s.faults.Has(fault.ErrorToUnknown) || client != nil && s.faults.Has(fault.ErrorToUnregistered))
+	switch {
+	case p.get("redirect_uri") == "":
+		return false
+	case client == nil:
+		return s.faults.Has(fault.ErrorToUnknown)
+	case s.faults.Has(fault.ErrorBeforeRedirectCheck):
+		request, failure := s.readRequest(p, client, "")
+		return failure != nil || request.prompts("none")
+	}
+	return s.faults.Has(fault.ErrorToUnregistered)
+}
+
+// asksAnyway holds the fault that looks at the redirect URI when a code is due.
+func (s *AuthServer) asksAnyway(client *Client, p params) bool {
+	if !s.faults.Has(fault.DenialUnchecked) || client == nil || p.get("redirect_uri") == "" {
+		return false
+	}
+	request, failure := s.readRequest(p, client, "")
+	return failure == nil && !request.prompts("none")
 }
 
 // asker finds out who asks, and where the answer goes.
@@ -279,6 +301,9 @@ func (s *AuthServer) fail(tx *transaction, problem *denial) step {
 // succeed answers the client with a code.
 func (s *AuthServer) succeed(tx *transaction, user *session) step {
 	s.transactions.remove(tx.id)
+	if tx.request.unregistered != nil {
+		return s.errorPage(tx.request.unregistered)
+	}
 	if tx.request.implicit {
 		return s.answerImplicitly(tx.request, user)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/reference/variant"
 )
 
@@ -56,6 +57,8 @@ func (tx *transaction) needsLogin(user *session) bool {
 // section 4.11.2).
 func (s *AuthServer) advance(tx *transaction, user *session) step {
 	switch {
+	case s.faults.Has(fault.NobodyAsked) && tx.failure == nil:
+		return s.succeed(tx, &session{user: s.options.Users[0].Name, since: s.now()})
 	case tx.needsLogin(user):
 		return s.proceedTo("/login", tx)
 	case tx.failure != nil:

@@ -39,12 +39,12 @@ func (r *record) did(what string) (step int) {
 	return len(r.landing.Steps) - 1
 }
 
-// status notes the answer to the request of a step.
-func (r *record) status(step int, status int64) {
+// status notes the answer to the request of a step, and if it redirects its header.
+func (r *record) status(step int, status int64, redirect http.Header) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.closed && step >= 0 {
-		r.landing.Steps[step].Status = int(status)
+		r.landing.Steps[step].Status, r.landing.Steps[step].Header = int(status), redirect
 	}
 }
 

@@ -98,7 +98,7 @@ func (t *tab) requested(ev *network.EventRequestWillBeSent) {
 		previous, ok := t.sent[ev.RequestID]
 		t.mu.Unlock()
 		if ok {
-			t.visit.status(previous.step, ev.RedirectResponse.Status)
+			t.visit.status(previous.step, ev.RedirectResponse.Status, header(ev.RedirectResponse.Headers))
 		}
 		if spelt, lerr := url.Parse(header(ev.RedirectResponse.Headers).Get("Location")); lerr == nil && spelt.IsAbs() {
 			u, err = spelt, nil // the browser's own spelling may differ
@@ -164,7 +164,7 @@ func (t *tab) answered(ev *network.EventResponseReceived) {
 	t.mu.Unlock()
 	if ok && s.navigation {
 		took := time.Duration((ev.Timestamp - s.began) * cdp.MonotonicTime(time.Second))
-		t.visit.status(s.step, ev.Response.Status)
+		t.visit.status(s.step, ev.Response.Status, nil)
 		t.visit.document(ev, took)
 	}
 }

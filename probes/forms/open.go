@@ -91,6 +91,7 @@ func (v *visit) send(ctx context.Context, s submission) (next *submission, err e
 	v.did(s.said(), res.StatusCode)
 	v.jar.SetCookies(s.url, res.Cookies())
 	if next, err := redirect(s, res); err != nil || next != nil {
+		v.landing.Steps[len(v.landing.Steps)-1].Header = res.Header
 		return next, err
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
@@ -112,7 +113,7 @@ func redirect(s submission, res *http.Response) (*submission, error) {
 	if location == "" {
 		return nil, nil
 	}
-	to, err := s.url.Parse(location)
+	to, err := s.url.Parse(probes.AsBrowsersRead(location))
 	if err != nil {
 		return nil, fmt.Errorf("redirect from %s: %w", signin.Where(s.url.String(), ""), err)
 	}

@@ -72,5 +72,9 @@ var (
 	ErrorToUnregistered = declare("error-to-unregistered", "sends errors to redirect URIs that nobody registered")
 	ErrorToUnknown      = declare("error-to-unknown", "redirects for clients that it does not know")
 	ErrorBeforeLogin    = declare("error-before-login", "redirects with an error before the user has signed in")
-	RedirectKeepsMethod = declare("redirect-keeps-method", "answers the login form with status 307")
+	RedirectKeepsMethod = declare("redirect-keeps-method", "redirects to the client with status 307")
+
+	ErrorBeforeRedirectCheck = declare("error-before-redirect-check", "sends other errors to the redirect URI before it has looked at that")
+	DenialUnchecked          = declare("denial-unchecked", "checks the redirect URI only when a code is due, and sends refusals anywhere")
+	NobodyAsked              = declare("nobody-asked", "sends codes without asking the user for anything")
 )
