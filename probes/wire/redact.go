@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -22,8 +23,19 @@ type Redactor struct {
 	key   []byte
 	mu    sync.Mutex
 	known map[string]string // secret to mark
-	order []string          // the secrets, longest first
+
+	// Replacing is one pass for the many secrets that were built into it, and
+	// one for each of the few learned since.
+	replacer *strings.Replacer
+	recent   []spelling
 }
+
+// A spelling is a way in which a secret may stand in a text.
+type spelling struct{ text, mark string }
+
+// mostRecent is how many spellings are kept out of the replacer, in which each
+// addition would mean building it anew.
+const mostRecent = 64
 
 // NewRedactor makes a redactor with a key of its own.
 func NewRedactor() *Redactor {
@@ -59,26 +71,52 @@ func (r *Redactor) Learn(kind, secret string) string {
 	mark := fmt.Sprintf("‹%s %d bytes #%x›", kind, len(secret), mac.Sum(nil)[:4])
 	if len(secret) >= shortest && len(r.known) < maxSecrets {
 		r.known[secret] = mark
-		at, _ := slices.BinarySearchFunc(r.order, secret, func(a, b string) int { return len(b) - len(a) })
-		r.order = slices.Insert(r.order, at, secret)
+		r.recent = append(r.recent, spelling{secret, mark})
+		if escaped := url.QueryEscape(secret); escaped != secret {
+			r.recent = append(r.recent, spelling{escaped, mark})
+		}
+		if len(r.recent) > mostRecent {
+			r.build()
+		}
 	}
 	return mark
 }
 
+// build makes the replacer anew, the longest spellings first: one secret may be
+// part of another.
+func (r *Redactor) build() {
+	all := make([]spelling, 0, 2*len(r.known))
+	for secret, mark := range r.known {
+		all = append(all, spelling{secret, mark})
+		if escaped := url.QueryEscape(secret); escaped != secret {
+			all = append(all, spelling{escaped, mark})
+		}
+	}
+	slices.SortFunc(all, func(a, b spelling) int {
+		return cmp.Or(len(b.text)-len(a.text), strings.Compare(a.text, b.text))
+	})
+	pairs := make([]string, 0, 2*len(all))
+	for _, s := range all {
+		pairs = append(pairs, s.text, s.mark)
+	}
+	r.replacer, r.recent = strings.NewReplacer(pairs...), nil
+}
+
 // String replaces every known secret in s, raw or percent-encoded.
 func (r *Redactor) String(s string) string {
-	if s == "" {
+	if len(s) < shortest {
 		return s
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, secret := range r.order {
-		if strings.Contains(s, secret) {
-			s = strings.ReplaceAll(s, secret, r.known[secret])
-		}
-		if escaped := url.QueryEscape(secret); escaped != secret && strings.Contains(s, escaped) {
-			s = strings.ReplaceAll(s, escaped, r.known[secret])
-		}
+	if r.replacer != nil {
+		s = r.replacer.Replace(s)
+	}
+	for _, recent := range r.recent {
+		s = strings.ReplaceAll(s, recent.text, recent.mark)
+	}
+	if !strings.Contains(s, "eyJ") {
+		return s
 	}
 	return jwtLike.ReplaceAllStringFunc(s, func(token string) string {
 		mac := hmac.New(sha256.New, r.key)
