@@ -39,10 +39,19 @@ func Controlled[T any](ctx context.Context, d *Deployment, c *Client, attack fun
 	if err != nil {
 		return none, err
 	}
-	if _, err := d.Grant(wire.For(ctx, "control"), c); err != nil {
+	if err := d.ControlFlow(ctx, c); err != nil {
 		return none, fmt.Errorf("the control after the attack failed: %w", err)
 	}
 	return result, nil
+}
+
+// ControlFlow takes a client through a sound flow that began after the call. Its
+// error says why there is no telling what a refusal before it means.
+func (d *Deployment) ControlFlow(ctx context.Context, c *Client) error {
+	return d.after(ctx, "flow of "+c.ID, func(ctx context.Context) error {
+		_, err := d.Grant(ctx, c)
+		return err
+	})
 }
 
 // TryAuthorization mutates an authorization request of the run's client and, if

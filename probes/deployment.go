@@ -106,7 +106,9 @@ type bench struct {
 	era        *Shared[*Era]
 	sessions   *Shared[bool]
 	replay     *Shared[*Replay]
+	firstCall  *Shared[string]
 	fresh      fresh
+	controls   controls
 }
 
 // Open prepares to probe the target. Nothing is sent yet.
@@ -137,6 +139,7 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	b.era = Share(d, b.detectEra)
 	b.sessions = Share(d, b.detectSessions)
 	b.replay = Share(d, b.replayRefresh)
+	b.firstCall = Share(d, func(ctx context.Context) (string, error) { return b.view(ctx).soundCall(ctx) })
 	b.ledger.add("resource", "server URL", t.URL)
 	return d, nil
 }

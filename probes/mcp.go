@@ -351,7 +351,7 @@ func (d *Deployment) TryCall(attack func(ctx context.Context, sound string) (*An
 
 // GuardedCall is TryCall within a probe.
 func (d *Deployment) GuardedCall(ctx context.Context, attack func(ctx context.Context, sound string) (*Answer, error)) (*Answer, error) {
-	token, err := d.soundCall(ctx)
+	token, err := d.FirstCall(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -359,8 +359,24 @@ func (d *Deployment) GuardedCall(ctx context.Context, attack func(ctx context.Co
 	if err != nil {
 		return nil, err
 	}
-	_, err = d.soundCall(ctx)
-	return answer, err
+	return answer, d.ControlCall(ctx)
+}
+
+// FirstCall makes sure that a sound call has once been carried out, and returns
+// a sound token.
+func (d *Deployment) FirstCall(ctx context.Context) (string, error) {
+	if _, err := d.firstCall.Get(ctx); err != nil {
+		return "", err
+	}
+	return d.AccessToken(ctx)
+}
+
+// ControlCall makes a sound call that began after this one was called.
+func (d *Deployment) ControlCall(ctx context.Context) error {
+	return d.after(ctx, "call", func(ctx context.Context) error {
+		_, err := d.soundCall(ctx)
+		return err
+	})
 }
 
 // soundCall makes the protected call with a sound token, and returns the token.
