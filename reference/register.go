@@ -155,7 +155,7 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 
 // membersMissed holds the faults that refuse what has to be tolerated.
 func (s *AuthServer) membersMissed(m *clientMetadata) *denial {
-	if s.faults.Has(fault.RegisterOptionalRequired) && !(m.has("scope") && m.has("client_name")) {
+	if s.faults.Has(fault.RegisterOptionalRequired) && (!m.has("scope") || !m.has("client_name")) {
 		return refuse(invalidMetadata, "scope and client_name are required")
 	}
 	if s.faults.Has(fault.RegisterUnknownRefused) {
