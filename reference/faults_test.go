@@ -20,6 +20,11 @@ var hindering = map[fault.Fault]bool{
 	fault.RegisterLoopbackRefused:  true,
 }
 
+// faultFiles declare the faults of the authorization server.
+var faultFiles = []string{
+	"pkce.go", "redirect.go", "resource.go", "refresh.go", "code.go", "issuer.go", "metadata.go", "registration.go", "lifetime.go",
+}
+
 var declared = regexp.MustCompile(`declare\("([^"]+)"`)
 
 // faultsOf reads the ids of the faults that a file declares.
@@ -44,9 +49,7 @@ func faultsOf(t *testing.T, file string) []fault.Fault {
 // authorization server still serves a client that does everything right: what a
 // check finds is then the fault, not a broken deployment.
 func TestFaultsSpareSoundClients(t *testing.T) {
-	for _, file := range []string{
-		"pkce.go", "redirect.go", "resource.go", "refresh.go", "code.go", "issuer.go", "metadata.go", "registration.go", "lifetime.go",
-	} {
+	for _, file := range faultFiles {
 		for _, f := range faultsOf(t, file) {
 			if hindering[f] {
 				continue

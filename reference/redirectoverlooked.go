@@ -29,11 +29,9 @@ func (s *AuthServer) mismatchOverlooked(asked, registered string) bool {
 // redirectMistakes are wrong ways to compare a redirect URI with a registered
 // one. Each is found in the field; none goes further than its fault says.
 var redirectMistakes = map[fault.Fault]func(asked, registered string) bool{
-	fault.RedirectAny:      func(string, string) bool { return true },
-	fault.RedirectHostCase: folded(func(u *url.URL) { u.Host = strings.ToLower(u.Host) }),
-	fault.RedirectSchemeCase: func(asked, registered string) bool {
-		return equalFoldScheme(asked, registered)
-	},
+	fault.RedirectAny:        func(string, string) bool { return true },
+	fault.RedirectHostCase:   folded(func(u *url.URL) { u.Host = strings.ToLower(u.Host) }),
+	fault.RedirectSchemeCase: equalFoldScheme,
 	fault.RedirectScheme: parsed(func(a, r *url.URL) bool {
 		a.Scheme = r.Scheme
 		return a.String() == r.String()
@@ -44,8 +42,8 @@ var redirectMistakes = map[fault.Fault]func(asked, registered string) bool{
 			u.Host = u.Hostname()
 		}
 	}),
-	fault.RedirectHostBeginning: sameButHost(func(a, r string) bool { return strings.HasPrefix(a, r) }),
-	fault.RedirectHostEnd:       sameButHost(func(a, r string) bool { return strings.HasSuffix(a, r) }),
+	fault.RedirectHostBeginning: sameButHost(strings.HasPrefix),
+	fault.RedirectHostEnd:       sameButHost(strings.HasSuffix),
 	fault.RedirectSubdomain:     sameButHost(func(a, r string) bool { return strings.HasSuffix(a, "."+r) }),
 	fault.RedirectSibling: sameButHost(func(a, r string) bool {
 		_, parent, _ := strings.Cut(r, ".")

@@ -101,7 +101,8 @@ func (s *AuthServer) httpsAllowed(u *url.URL) *denial {
 	switch {
 	case u.User != nil && !s.faults.Has(fault.RegisterUserinfo):
 		return refuse(invalidRedirectURI, "redirect_uri has user information")
-	case !hostSyntax.MatchString(u.Host) && !(s.faults.Has(fault.RedirectWildcard) && strings.HasPrefix(u.Host, "*.")):
+	case s.faults.Has(fault.RedirectWildcard) && strings.HasPrefix(u.Host, "*."):
+	case !hostSyntax.MatchString(u.Host):
 		return refuse(invalidRedirectURI, "redirect_uri has no plain host")
 	}
 	return nil
@@ -128,7 +129,8 @@ var privateScheme = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+$`)
 
 func (s *AuthServer) privateSchemeAllowed(u *url.URL, applicationType string) *denial {
 	switch {
-	case !privateScheme.MatchString(u.Scheme) && !(s.faults.Has(fault.RegisterSchemeDotless) && !dangerous(u.Scheme)):
+	case s.faults.Has(fault.RegisterSchemeDotless) && !dangerous(u.Scheme):
+	case !privateScheme.MatchString(u.Scheme):
 		return refuse(invalidRedirectURI, "scheme %q is not a domain name in reverse", u.Scheme)
 	case applicationType != "native":
 		return refuse(invalidRedirectURI, "private-use schemes are for application_type native")

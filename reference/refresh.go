@@ -91,12 +91,14 @@ func (s *AuthServer) refreshTokenOf(token string) *refreshToken {
 
 // refreshByIDToken takes an ID token for a refresh token.
 func (s *AuthServer) refreshByIDToken(token string) *refreshToken {
-	claims, err := tokens.ClaimsOf(token)
+	parsed, err := tokens.Parse(token)
 	if err != nil {
 		return nil
 	}
+	audience, _ := parsed.String("aud")
+	subject, _ := parsed.String("sub")
 	for _, kept := range s.grants.values {
-		if g := kept.value; g.client == claims["aud"] && g.user == claims["sub"] && !g.revoked {
+		if g := kept.value; g.client == audience && g.user == subject && !g.revoked {
 			return &refreshToken{grant: g}
 		}
 	}

@@ -2,7 +2,6 @@ package reference
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -156,7 +155,7 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 
 // membersMissed holds the faults that refuse what has to be tolerated.
 func (s *AuthServer) membersMissed(m *clientMetadata) *denial {
-	if s.faults.Has(fault.RegisterOptionalRequired) && !(m.has("scope") && m.has("client_name")) {
+	if s.faults.Has(fault.RegisterOptionalRequired) && (!m.has("scope") || !m.has("client_name")) {
 		return refuse(invalidMetadata, "scope and client_name are required")
 	}
 	if s.faults.Has(fault.RegisterUnknownRefused) {
@@ -223,20 +222,14 @@ func (s *AuthServer) statementAllowed(client *Client, m *clientMetadata) *denial
 func (s *AuthServer) believeStatement(client *Client, m *clientMetadata) *denial {
 	var statement string
 	m.read("software_statement", &statement)
-	claims, err := tokens.ClaimsOf(statement)
+	_, claims, err := tokens.Decode(statement)
 	if err != nil || m.problem != nil {
 		return refuse("invalid_software_statement", "the software statement cannot be read")
 	}
-	if name, ok := claims["client_name"].(string); ok {
-		client.Name = name
-	}
-	if uris, ok := claims["redirect_uris"].([]any); ok {
-		client.RedirectURIs = nil
-		for _, uri := range uris {
-			client.RedirectURIs = append(client.RedirectURIs, fmt.Sprint(uri))
-		}
-	}
-	return nil
+	stated := clientMetadata{members: claims}
+	stated.read("client_name", &client.Name)
+	stated.read("redirect_uris", &client.RedirectURIs)
+	return stated.problem
 }
 
 // describe keeps the members that only describe the client. Those that users

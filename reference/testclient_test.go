@@ -247,11 +247,10 @@ func with(v url.Values, pairs ...string) url.Values {
 
 // flow is a registered client and a browser.
 type flow struct {
-	t      *testing.T
-	s      *Server
-	b      *browser
-	id     string
-	secret string
+	t  *testing.T
+	s  *Server
+	b  *browser
+	id string
 }
 
 func newFlow(t *testing.T, o Options) *flow {

@@ -17,7 +17,7 @@ var (
 	AudienceArray    = Variant{"audience-array", "issues tokens whose aud is an array of several values"}
 	ErrorPage        = Variant{"error-page", "shows an error page instead of redirecting with an error"}
 	ConsentAlways    = Variant{"consent-always", "asks for consent every time"}
-	NoConsent        = Variant{"no-consent", "shows no consent page to a client whose user has already agreed elsewhere"}
+	NoConsent        = Variant{"no-consent", "asks for consent on its login page, and shows no other page to a user who has just signed in"}
 	ManyChallenges   = Variant{"many-challenges", "answers 401 with several challenges on several header lines, Bearer not first"}
 	OddChallenge     = Variant{"odd-challenge", "writes its challenge with unusual case, order, spacing and commas inside quoted strings"}
 	NoRefreshTokens  = Variant{"no-refresh-tokens", "issues no refresh tokens"}
