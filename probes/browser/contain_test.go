@@ -148,7 +148,7 @@ func TestWhereNothingIsShown(t *testing.T) {
 
 func TestOddPages(t *testing.T) {
 	b := launch(t, browser.Options{})
-	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `<title>Again</title><form method="post" action="/%d"><button>Accept</button><button>Deny</button></form>`, time.Now().UnixNano())
 	}))
 	defer endless.Close()
