@@ -52,7 +52,7 @@ func site(t *testing.T, pages map[string]string) *httptest.Server {
 		if strings.HasSuffix(r.URL.Path, ".js") {
 			w.Header().Set("Content-Type", "text/javascript")
 		}
-		fmt.Fprint(w, page)
+		_, _ = fmt.Fprint(w, page)
 	}))
 	t.Cleanup(s.Close)
 	return s
@@ -149,7 +149,7 @@ func TestWhereNothingIsShown(t *testing.T) {
 func TestOddPages(t *testing.T) {
 	b := launch(t, browser.Options{})
 	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `<title>Again</title><form method="post" action="/%d"><button>Accept</button><button>Deny</button></form>`, time.Now().UnixNano())
+		_, _ = fmt.Fprintf(w, `<title>Again</title><form method="post" action="/%d"><button>Accept</button><button>Deny</button></form>`, time.Now().UnixNano())
 	}))
 	defer endless.Close()
 	if _, err := b.Authorize(t.Context(), probes.Visit{URL: endless.URL, RedirectURI: rehearsal.Client}); !errors.Is(err, probes.ErrLost) {
@@ -173,10 +173,10 @@ func TestOddPages(t *testing.T) {
 			w.WriteHeader(http.StatusNoContent)
 		case "/file":
 			w.Header().Set("Content-Disposition", "attachment; filename=x.bin")
-			fmt.Fprint(w, "data")
+			_, _ = fmt.Fprint(w, "data")
 		case "/json":
 			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprint(w, `{"error":"invalid_request"}`)
+			_, _ = fmt.Fprint(w, `{"error":"invalid_request"}`)
 		}
 	}))
 	defer quiet.Close()

@@ -159,14 +159,18 @@ func (b *Browser) Close() error {
 
 // remove deletes a profile directory. Children of the browser outlive it by a
 // moment and may still write there.
-func remove(dir string) (err error) {
-	for deadline := time.Now().Add(closeGrace); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if err = os.RemoveAll(dir); err != nil {
-			continue
-		}
-		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+func remove(dir string) error {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for limit := time.After(closeGrace); ; {
+		err := os.RemoveAll(dir)
+		if _, gone := os.Stat(dir); errors.Is(gone, fs.ErrNotExist) {
 			return nil
 		}
+		select {
+		case <-again.C:
+		case <-limit:
+			return errors.Join(fmt.Errorf("the browser profile %s does not go away", dir), err)
+		}
 	}
-	return fmt.Errorf("remove the browser profile: %w", err)
 }

@@ -63,7 +63,7 @@ func TestRedirectsAreFollowedAsBrowsersDo(t *testing.T) {
 		got = append(got, r.Method+" "+r.URL.Path+" "+r.PostForm.Encode())
 		switch r.URL.Path {
 		case "/":
-			fmt.Fprint(w, `<html><title>Terms</title><form method="post" action="/send"><select name="list"><option value="1">One<option selected>Two</select>
+			_, _ = fmt.Fprint(w, `<html><title>Terms</title><form method="post" action="/send"><select name="list"><option value="1">One<option selected>Two</select>
 <input name="off" disabled value="x"><input type="checkbox" name="on" checked><textarea name="text" readonly>as it is</textarea><button name="b" value="v">Accept</button><button>Deny</button></form>`)
 		case "/send":
 			w.Header().Set("Location", "keep")
@@ -91,11 +91,11 @@ func TestLimits(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/big" {
 			w.Header().Set("Content-Type", "text/html")
-			fmt.Fprint(w, "<title>Big</title><p>")
+			_, _ = fmt.Fprint(w, "<title>Big</title><p>")
 			for range 2 << 20 / 1024 {
-				fmt.Fprint(w, strings.Repeat("x ", 512))
+				_, _ = fmt.Fprint(w, strings.Repeat("x ", 512))
 			}
-			fmt.Fprint(w, "<form method=post><input type=password name=p><button>Sign in</button></form>")
+			_, _ = fmt.Fprint(w, "<form method=post><input type=password name=p><button>Sign in</button></form>")
 			return
 		}
 		http.Redirect(w, r, "/again", http.StatusFound)
