@@ -69,6 +69,7 @@ fetch('%[1]s/fetch', { mode: 'no-cors' }).catch(() => {});
 navigator.sendBeacon('%[1]s/beacon', 'x');
 new Worker('/worker.js');
 new EventSource('%[1]s/events');
+new WebSocket('%[1]s/socket'.replace('http', 'ws'));
 </script><p>Nothing to do here.`, out.URL, elsewhere),
 		"/worker.js": fmt.Sprintf("fetch('%s/worker', { mode: 'no-cors' }).catch(() => {})", out.URL),
 	})
