@@ -70,8 +70,8 @@ func (v *Visit) answers(u *url.URL) bool {
 	if err != nil || v.RedirectURI == "" || Origin(u) != Origin(want) {
 		return false
 	}
-	return strings.EqualFold(u.Host, want.Host) && path(u) == path(want) ||
-		strings.HasPrefix(Origin(u), "http") && path(u) == path(want)
+	hasOrigin := strings.HasPrefix(Origin(u), "http") // which names the host
+	return (hasOrigin || strings.EqualFold(u.Host, want.Host)) && path(u) == path(want)
 }
 
 // path is the path of u, or what stands for it in a URL such as app:callback.

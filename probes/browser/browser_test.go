@@ -70,7 +70,7 @@ func TestConfiguredSteps(t *testing.T) {
 		t.Errorf("landed at %+v: %v", landing, err)
 	}
 
-	v.Steps = append(steps[:1:1], probes.LoginStep{Fill: "#nowhere", Value: "x"})
+	v.Steps = []probes.LoginStep{steps[0], {Fill: "#nowhere", Value: "x"}}
 	if _, err := b.Authorize(t.Context(), v); !errors.Is(err, probes.ErrStuck) {
 		t.Errorf("a step without its element: %v, want %v", err, probes.ErrStuck)
 	}

@@ -52,7 +52,7 @@ func site(t *testing.T, pages map[string]string) *httptest.Server {
 		if strings.HasSuffix(r.URL.Path, ".js") {
 			w.Header().Set("Content-Type", "text/javascript")
 		}
-		fmt.Fprint(w, page)
+		_, _ = fmt.Fprint(w, page)
 	}))
 	t.Cleanup(s.Close)
 	return s
@@ -69,6 +69,7 @@ fetch('%[1]s/fetch', { mode: 'no-cors' }).catch(() => {});
 navigator.sendBeacon('%[1]s/beacon', 'x');
 new Worker('/worker.js');
 new EventSource('%[1]s/events');
+new WebSocket('%[1]s/socket'.replace('http', 'ws'));
 </script><p>Nothing to do here.`, out.URL, elsewhere),
 		"/worker.js": fmt.Sprintf("fetch('%s/worker', { mode: 'no-cors' }).catch(() => {})", out.URL),
 	})
@@ -148,8 +149,8 @@ func TestWhereNothingIsShown(t *testing.T) {
 
 func TestOddPages(t *testing.T) {
 	b := launch(t, browser.Options{})
-	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `<title>Again</title><form method="post" action="/%d"><button>Accept</button><button>Deny</button></form>`, time.Now().UnixNano())
+	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `<title>Again</title><form method="post" action="/%d"><button>Accept</button><button>Deny</button></form>`, time.Now().UnixNano())
 	}))
 	defer endless.Close()
 	if _, err := b.Authorize(t.Context(), probes.Visit{URL: endless.URL, RedirectURI: rehearsal.Client}); !errors.Is(err, probes.ErrLost) {
@@ -173,10 +174,10 @@ func TestOddPages(t *testing.T) {
 			w.WriteHeader(http.StatusNoContent)
 		case "/file":
 			w.Header().Set("Content-Disposition", "attachment; filename=x.bin")
-			fmt.Fprint(w, "data")
+			_, _ = fmt.Fprint(w, "data")
 		case "/json":
 			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprint(w, `{"error":"invalid_request"}`)
+			_, _ = fmt.Fprint(w, `{"error":"invalid_request"}`)
 		}
 	}))
 	defer quiet.Close()

@@ -4,6 +4,7 @@
 package browser
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"golang.org/x/net/http/httpproxy"
 )
 
 // closeGrace is how long a browser may take to shut down before it is killed.
@@ -128,11 +130,27 @@ func (b *Browser) flags() []chromedp.ExecAllocatorOption {
 		chromedp.Flag("dns-prefetch-disable", true),
 		chromedp.Flag("no-pings", true),
 	)
+	servers, bypass := proxies(httpproxy.FromEnvironment())
+	opts = append(opts, chromedp.Flag("proxy-server", servers), chromedp.Flag("proxy-bypass-list", bypass))
 	if len(b.opts.TrustedKeys) > 0 {
 		keys := strings.Join(b.opts.TrustedKeys, ",")
 		opts = append(opts, chromedp.Flag("ignore-certificate-errors-spki-list", keys))
 	}
 	return opts
+}
+
+// proxies are the proxies of the environment as the browser's flags name them.
+// The containment does not hear of web sockets, but they prefer a SOCKS proxy
+// over all others, so they get one where nobody listens. For that, loopback must
+// not bypass proxies; where it has to, because there are real ones, only web
+// sockets to loopback stay possible.
+func proxies(env *httpproxy.Config) (servers, bypass string) {
+	rule := func(scheme, proxy string) string { return scheme + "=" + cmp.Or(proxy, "direct://") + ";" }
+	servers = rule("http", env.HTTPProxy) + rule("https", env.HTTPSProxy) + "socks=socks5://0.0.0.0:1"
+	if env.HTTPProxy == "" && env.HTTPSProxy == "" {
+		return servers, "<-loopback>"
+	}
+	return servers, strings.ReplaceAll(env.NoProxy, ",", ";")
 }
 
 // Close ends the browser and every visit in it, and removes its profile.
@@ -159,14 +177,18 @@ func (b *Browser) Close() error {
 
 // remove deletes a profile directory. Children of the browser outlive it by a
 // moment and may still write there.
-func remove(dir string) (err error) {
-	for deadline := time.Now().Add(closeGrace); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if err = os.RemoveAll(dir); err != nil {
-			continue
-		}
-		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+func remove(dir string) error {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for limit := time.After(closeGrace); ; {
+		err := os.RemoveAll(dir)
+		if _, gone := os.Stat(dir); errors.Is(gone, fs.ErrNotExist) {
 			return nil
 		}
+		select {
+		case <-again.C:
+		case <-limit:
+			return errors.Join(fmt.Errorf("the browser profile %s does not go away", dir), err)
+		}
 	}
-	return fmt.Errorf("remove the browser profile: %w", err)
 }

@@ -51,8 +51,12 @@ func processes(t *testing.T, text string) (ids []int) {
 // eventually waits for what a process that is ending still has to do.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for limit := time.After(5 * time.Second); !holds(); {
+		select {
+		case <-again.C:
+		case <-limit:
 			t.Fatal(what)
 		}
 	}
@@ -128,13 +132,8 @@ func TestWrappersAreSeenThrough(t *testing.T) {
 	if errors.Is(err, browser.ErrNoBrowser) {
 		t.Skip(err)
 	}
-	head := make([]byte, 2)
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.Read(head); err != nil || string(head) == "#!" {
+	content, err := os.ReadFile(path)
+	if err != nil || bytes.HasPrefix(content, []byte("#!")) {
 		t.Errorf("%s is a script, or not readable: %v", path, err)
 	}
 }

@@ -98,7 +98,7 @@ func (r *record) headers(ev *network.EventResponseReceivedExtraInfo) {
 func (r *record) document(ev *network.EventResponseReceived, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
+	if r.closed || r.landing.Redirect != nil { // then it is one of ours
 		return
 	}
 	p := probes.Page{URL: ev.Response.URL, Status: int(ev.Response.Status), Header: header(ev.Response.Headers), Took: took}
@@ -113,7 +113,7 @@ func (r *record) document(ev *network.EventResponseReceived, took time.Duration)
 func (r *record) describe(document cdp.LoaderID, view *signin.View) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
+	if r.closed || r.landing.Redirect != nil {
 		return
 	}
 	last := len(r.shown) - 1

@@ -112,6 +112,8 @@ func (t *tab) requested(ev *network.EventRequestWillBeSent) {
 	switch {
 	case navigation:
 		s.step = t.visit.did(signin.Request(ev.Request.Method, ev.Request.URL+ev.Request.URLFragment, contentType(ev.Request), body(ev.Request)))
+	case ev.LoaderID == "":
+		return // for a worker: how it ends is not told here
 	case ev.Type == network.ResourceTypeXHR, ev.Type == network.ResourceTypeFetch, ev.Type == network.ResourceTypeScript:
 		s.until = t.lastAct().Add(scriptRequest)
 	default:

@@ -87,7 +87,7 @@ func (v *visit) send(ctx context.Context, s submission) (next *submission, err e
 		v.did(s.said(), 0)
 		return nil, fmt.Errorf("open %s: %w", signin.Where(s.url.String(), ""), err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	v.did(s.said(), res.StatusCode)
 	v.jar.SetCookies(s.url, res.Cookies())
 	if next, err := redirect(s, res); err != nil || next != nil {

@@ -37,6 +37,9 @@ func Run(t *testing.T, agent probes.UserAgent, scripts bool) {
 					t.Fatalf("a site that %s, deny %t: %v", site.Doc, deny, err)
 				}
 				check(t, site, landing, deny)
+				if site.Dead {
+					break // there is nothing to refuse
+				}
 			}
 		})
 	}
