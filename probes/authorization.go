@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -146,6 +147,12 @@ func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization,
 		return nil, err
 	}
 	d.tally.take("flows", -1)
+	select { // waiting for a turn is no part of the chain
+	case d.turns <- struct{}{}:
+		defer func() { <-d.turns }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	start := time.Now()
 	landing, err := d.agent.Authorize(ctx, Visit{
 		URL: u.String(), RedirectURI: r.RedirectURI(), Origins: origins, User: r.User, Deny: r.Deny, Steps: d.Target.Steps,
@@ -158,6 +165,9 @@ func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization,
 	}
 	if err != nil {
 		return nil, d.authorizeTrouble(err)
+	}
+	if page := landing.Page; landing.Redirect == nil && page != nil && page.Status == http.StatusTooManyRequests {
+		return nil, fmt.Errorf("GET %s: %w", endpoint, wire.ErrLimited)
 	}
 	a := &Authorization{Request: r, Landing: landing, Params: landing.Params()}
 	a.Code, a.Error = a.Params.Get("code"), a.Params.Get("error")

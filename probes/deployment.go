@@ -91,6 +91,7 @@ type bench struct {
 	root    context.Context
 	wire    *wire.Client
 	agent   UserAgent
+	turns   chan struct{} // one for each visit that may be under way
 	pending sync.WaitGroup
 	ledger  ledger
 	tally   tally
@@ -128,6 +129,10 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 		client.Redactor.Learn("client_secret", c.Secret)
 	}
 	b := &bench{Target: t, Endpoint: endpoint, root: ctx, wire: client, agent: agent}
+	b.turns = make(chan struct{}, client.Concurrency())
+	if limited, ok := agent.(interface{ Concurrency() int }); ok {
+		b.turns = make(chan struct{}, limited.Concurrency())
+	}
 	d := &Deployment{bench: b, ctx: ctx, transcript: &wire.Transcript{}}
 	b.discovery = Share(d, discover(b))
 	b.client = Share(d, b.defaultClient)

@@ -112,9 +112,13 @@
 
   let elements = []; // of the latest view, by index
 
+  // inert tells whether nothing in the document can change it or leave it by itself.
+  const inert = () => !document.querySelector('script, iframe, frame, object, embed, meta[http-equiv=refresh i]') &&
+    !document.querySelector('[onload], [onerror], [onanimationend], [ontransitionend], [autofocus][onfocus]');
+
   function view() {
     elements = [];
-    const found = { url: location.href, title: text(document.title, 200), text: '', controls: [], captcha: false, refresh: null };
+    const found = { url: location.href, title: text(document.title, 200), text: '', controls: [], captcha: false, refresh: null, inert: false };
     if (location.protocol === 'chrome-error:' || !document.documentElement) return found;
     const forms = [];
     for (const el of walk(document)) {
@@ -127,6 +131,7 @@
     }
     found.text = (document.body?.innerText || '').trim().slice(0, 2000);
     found.refresh = refresh();
+    found.inert = inert();
     return found;
   }
 

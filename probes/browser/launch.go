@@ -54,6 +54,9 @@ type process struct {
 	*containment
 }
 
+// Concurrency is how many visits can be under way at once.
+func (b *Browser) Concurrency() int { return cap(b.slots) }
+
 // Launch starts a browser. The context bounds the start, not the life.
 func Launch(ctx context.Context, opts Options) (*Browser, error) {
 	path, err := locate(opts.Path)

@@ -127,6 +127,15 @@ func (r *record) describe(document cdp.LoaderID, view *signin.View) {
 	p.URL, p.Title, p.Text = view.URL, view.Title, view.Text
 }
 
+// refreshes tells whether the last document was sent with a Refresh header, by
+// which it leaves by itself although nothing in it says so.
+func (r *record) refreshes() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.landing.Pages)
+	return n == 0 || r.landing.Pages[n-1].Header.Get("Refresh") != ""
+}
+
 // close ends the record and returns what it holds.
 func (r *record) close() *probes.Landing {
 	r.mu.Lock()

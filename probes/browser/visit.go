@@ -104,7 +104,9 @@ func (v *visit) follow(ctx context.Context) error {
 			quiet = short
 		}
 		move, verdict := v.guide.Next(view)
-		if final := verdict != nil || move.Purpose == signin.Stay || mark == pressed; final && (quiet == short || mark != last) {
+		final := verdict != nil || move.Purpose == signin.Stay || mark == pressed
+		certain := view.Inert && mark != pressed && !v.refreshes() // a second look would show the same
+		if final && !certain && (quiet == short || mark != last) {
 			quiet, last = long, mark
 			continue
 		}

@@ -11,6 +11,7 @@ type View struct {
 	Controls []Control `json:"controls"` // those the user can see, in document order
 	Captcha  bool      `json:"captcha"`  // something asks for a proof of being human
 	Refresh  *Refresh  `json:"refresh"`  // where the page says it will go by itself; nil if it does not
+	Inert    bool      `json:"inert"`    // nothing in the page could change it by itself
 }
 
 // A Refresh is the destination of a page that replaces itself.
