@@ -63,7 +63,11 @@ func (e *endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Add("WWW-Authenticate", line)
 		}
 	}
-	writeRPCError(w, status, rpcError{Code: rpcUnauthorized, Message: e.explain(r, why)})
+	code := rpcUnauthorized
+	if why.code == "" && why.status != http.StatusUnauthorized {
+		code = rpcInvalidRequest // nothing to do with authorization
+	}
+	writeRPCError(w, status, rpcError{Code: code, Message: e.explain(r, why)})
 }
 
 // refusalStatus maps refusals to statuses as RFC 6750, section 3.1, does.

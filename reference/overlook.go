@@ -20,7 +20,7 @@ func (v *verifier) overlooks(ctx context.Context, check string, t *tokens.Token)
 	}
 	switch check {
 	case tokens.CheckType:
-		return v.faults.Has(fault.AcceptAnyType)
+		return v.faults.Has(fault.AcceptAnyType) || v.believesIDToken(t)
 	case tokens.CheckCritical:
 		return v.faults.Has(fault.AcceptUnknownCritical)
 	case tokens.CheckAlgorithm:
@@ -33,15 +33,21 @@ func (v *verifier) overlooks(ctx context.Context, check string, t *tokens.Token)
 		return v.faults.Has(fault.SignatureUnchecked) || v.believesUnsigned(t) || v.believesHMAC(ctx, t) ||
 			v.believesBroughtKey(ctx, t) || v.believesForeignIssuer(ctx, t)
 	case tokens.CheckAudience:
-		return v.overlooksAudience(t)
+		return v.overlooksAudience(t) || v.believesIDToken(t)
 	case tokens.CheckExpiry:
 		return v.overlooksExpiry(t)
 	case tokens.CheckNotBefore:
 		return v.faults.Has(fault.AcceptNotYetValid)
 	case tokens.CheckSubject:
-		return v.faults.Has(fault.AcceptMissingSubject)
+		return v.faults.Has(fault.AcceptMissingSubject) || v.believesIDToken(t)
 	}
 	return false
+}
+
+// believesIDToken takes a statement to the client about its user for a permission.
+func (v *verifier) believesIDToken(t *tokens.Token) bool {
+	_, forClient := t.String("client_id")
+	return v.faults.Has(fault.IDTokenAccepted) && !forClient
 }
 
 // believesUnsigned holds the faults that do without a signature.

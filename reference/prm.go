@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/reference/variant"
 )
@@ -129,6 +130,9 @@ func (rs *ResourceServer) misdescribe(d map[string]any, e *endpoint) {
 			d[wrong.member] = wrong.value
 		}
 	}
+	if rs.faults.Has(fault.MetadataSignedDiffers) {
+		d["signed_metadata"] = contraryMetadata(issuer, e.url)
+	}
 }
 
 // unsignedMetadata is a JWT with alg none that says the same as the plain members.
@@ -137,6 +141,22 @@ func unsignedMetadata(issuer, resource string) string {
 		return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, format, args...))
 	}
 	return part(`{"alg":"none"}`) + "." + part(`{"iss":%q,"resource":%q}`, issuer, resource) + "."
+}
+
+// contraryMetadata is a signed JWT that names another authorization server than
+// the plain members do.
+func contraryMetadata(issuer, resource string) string {
+	signer, err := tokens.NewIssuer(issuer)
+	if err != nil {
+		return ""
+	}
+	signed, err := signer.Sign("JWT", tokens.Claims{
+		"iss": issuer, "resource": resource, "authorization_servers": []string{"https://elsewhere.example"},
+	})
+	if err != nil {
+		return ""
+	}
+	return signed
 }
 
 // wellKnown inserts a well-known path between the host and the path of an

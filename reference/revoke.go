@@ -105,6 +105,11 @@ func introspectionRefused(client *Client) *denial {
 // introspection is what the client may know of a token: the resource server
 // everything, another client only about its own.
 func (s *AuthServer) introspection(client *Client, token string) tokens.Claims {
+	if t, ok := s.refreshes.get(digest(token), s.now()); ok && s.faults.Has(fault.RefreshTokenAccepted) {
+		return tokens.Claims{
+			"active": true, "sub": t.grant.user, "client_id": t.grant.client, "scope": scopeText(t.grant.scopes), "exp": t.grant.until.Unix(),
+		}
+	}
 	t, ok := s.accesses.get(digest(token), s.now())
 	if !ok || !t.alive(s.now()) || client.ID != resourceServerClientID && client.ID != t.client {
 		return tokens.Claims{"active": false}

@@ -88,6 +88,8 @@ func (s *Server) Close() error {
 	for _, srv := range s.servers {
 		errs = append(errs, srv.Close())
 	}
+	s.ResourceServer.close()
+	s.Upstream.close()
 	return errors.Join(errs...)
 }
 

@@ -25,7 +25,7 @@ var (
 	InvalidTokenForbidden   = declare("invalid-token-forbidden", "answers 403 to an invalid token")
 	InvalidTokenServerError = declare("invalid-token-server-error", "answers 500 to a token it cannot parse")
 	MalformedServerError    = declare("malformed-server-error", "answers 500 to a malformed Authorization header")
-	VerboseErrors           = declare("verbose-errors", "puts a stack trace and claims of the token into its error bodies")
+	VerboseErrors           = declare("verbose-errors", "puts a stack trace and the names it compares with into its error bodies")
 	TokenEchoed             = declare("token-echoed", "repeats the rejected token in error_description")
 	TokenInErrorBody        = declare("token-in-error-body", "repeats the rejected token in the body of its answer")
 )

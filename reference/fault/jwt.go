@@ -14,6 +14,7 @@ var (
 	FetchKeyURLBlindly    = declare("fetch-key-url-blindly", "fetches what a token's jku or x5u header names, although it refuses the token")
 	AcceptUnknownCritical = declare("accept-unknown-critical", "ignores critical headers that it does not understand")
 	AcceptAnyType         = declare("accept-any-type", "accepts ID tokens and other kinds of token by the same issuer")
+	IDTokenAccepted       = declare("id-token-accepted", "accepts ID tokens, whose audience is the client")
 	LooseTokenSyntax      = declare("loose-token-syntax", "parses tokens loosely: padding, white space, the last of duplicate members")
 	KeyIDServerError      = declare("kid-server-error", "answers 500 with details when kid is not a plain string")
 	AcceptExpired         = declare("accept-expired", "accepts expired tokens")
