@@ -134,7 +134,7 @@ func (v *Diverted) Said() string {
 func (l *Landing) Spelt() string {
 	for _, step := range slices.Backward(l.Steps) {
 		if location := step.Header.Get("Location"); location != "" {
-			if u, err := url.Parse(AsBrowsersRead(location)); err == nil && u.IsAbs() && u.String() == l.Redirect.String() {
+			if u, err := url.Parse(AsBrowsersRead(location)); err == nil && u.IsAbs() && u.ResolveReference(u).String() == l.Redirect.String() {
 				return location
 			}
 			break

@@ -115,7 +115,7 @@ func (s *AuthServer) redirectsAnyway(client *Client, p params) bool {
 	case p.get("redirect_uri") == "":
 		return false
 	case client == nil:
-		return s.faults.Has(fault.ErrorToUnknown)
+		return s.faults.Has(fault.ErrorToUnknown) && s.client(p.get("client_id")) == nil
 	case s.faults.Has(fault.ErrorBeforeRedirectCheck):
 		request, failure := s.readRequest(p, client, "")
 		return failure != nil || request.prompts("none")

@@ -18,16 +18,20 @@ import (
 // mismatchOverlooked tells whether a fault takes a wrong redirect URI for the
 // registered one. Without faults it never does.
 func (s *AuthServer) mismatchOverlooked(asked, registered string) bool {
+	mistakes := redirectMistakes
+	if !webURI(registered) {
+		mistakes = privateMistakes
+	}
 	for f := range s.faults {
-		if matches, ok := redirectMistakes[f]; ok && matches(asked, registered) {
+		if matches, ok := mistakes[f]; ok && matches(asked, registered) {
 			return true
 		}
 	}
 	return false
 }
 
-// redirectMistakes are wrong ways to compare a redirect URI with a registered
-// one. Each is found in the field; none goes further than its fault says.
+// redirectMistakes are wrong ways to compare a redirect URI with a registered web
+// URI. Each is found in the field; none goes further than its fault says.
 var redirectMistakes = map[fault.Fault]func(asked, registered string) bool{
 	fault.RedirectAny:        func(string, string) bool { return true },
 	fault.RedirectHostCase:   folded(func(u *url.URL) { u.Host = strings.ToLower(u.Host) }),
@@ -58,22 +62,26 @@ var redirectMistakes = map[fault.Fault]func(asked, registered string) bool{
 	fault.RedirectHomograph:    func(asked, registered string) bool { return lookAlike(asked) == lookAlike(registered) },
 
 	fault.RedirectPath:          folded(func(u *url.URL) { u.Path, u.RawPath = "", "" }),
-	fault.RedirectPathCase:      folded(func(u *url.URL) { u.Path, u.RawPath = strings.ToLower(u.Path), "" }),
-	fault.RedirectTrailingSlash: folded(func(u *url.URL) { u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), "" }),
+	fault.RedirectPathCase:      folded(func(u *url.URL) { u.Path, u.RawPath = strings.ToLower(u.EscapedPath()), "" }),
+	fault.RedirectTrailingSlash: folded(func(u *url.URL) { u.Path, u.RawPath = strings.TrimRight(u.EscapedPath(), "/"), "" }),
 	fault.RedirectPrefix:        strings.HasPrefix,
 	fault.RedirectParent: parsed(func(a, r *url.URL) bool {
 		return a.Scheme == r.Scheme && a.Host == r.Host && a.User == nil && a.RawQuery == "" && a.Fragment == "" &&
 			strings.HasSuffix(a.Path, "/") && strings.HasPrefix(r.Path, a.Path)
 	}),
 	fault.RedirectMatrix: folded(func(u *url.URL) {
-		u.Path, _, _ = strings.Cut(u.Path, ";")
+		u.Path, _, _ = strings.Cut(u.EscapedPath(), ";")
 		u.RawPath = ""
 	}),
-	fault.RedirectSlashes:     folded(func(u *url.URL) { u.Path, u.RawPath = manySlashes.ReplaceAllString(u.Path, "/"), "" }),
-	fault.RedirectDotSegments: folded(func(u *url.URL) { u.Path, u.RawPath = path.Clean(u.EscapedPath()), "" }),
-	fault.RedirectTraversal:   traversal,
-	fault.RedirectDecoded:     func(asked, registered string) bool { return decoded(asked) == decoded(registered) },
-	fault.RedirectQuery:       folded(func(u *url.URL) { u.RawQuery, u.ForceQuery = "", false }),
+	fault.RedirectSlashes: folded(func(u *url.URL) { u.Path, u.RawPath = manySlashes.ReplaceAllString(u.EscapedPath(), "/"), "" }),
+	fault.RedirectDotSegments: folded(func(u *url.URL) {
+		if strings.Contains(u.EscapedPath(), "/.") {
+			u.Path, u.RawPath = path.Clean(u.EscapedPath()), ""
+		}
+	}),
+	fault.RedirectTraversal: traversal,
+	fault.RedirectDecoded:   func(asked, registered string) bool { return decoded(asked) == decoded(registered) },
+	fault.RedirectQuery:     folded(func(u *url.URL) { u.RawQuery, u.ForceQuery = "", false }),
 	fault.RedirectQueryAdded: func(asked, registered string) bool {
 		rest, ok := strings.CutPrefix(asked, registered)
 		return ok && rest != "" && (rest[0] == '&' && strings.Contains(registered, "?") || rest[0] == '?' && !strings.Contains(registered, "?"))
@@ -106,26 +114,32 @@ var redirectMistakes = map[fault.Fault]func(asked, registered string) bool{
 	fault.LoopbackHosts:     loopbackBut(func(u *url.URL) { u.Host = oneLoopback(u.Host) }),
 	fault.LoopbackNumbers:   loopbackBut(func(u *url.URL) { u.Host = numbered(u.Hostname()) }),
 	fault.LoopbackBeginning: loopbackBeginning,
+}
 
+// privateMistakes are the same for private-use schemes.
+var privateMistakes = map[fault.Fault]func(asked, registered string) bool{
+	fault.RedirectAny: func(string, string) bool { return true },
 	fault.PrivateSchemeBeginning: privateBut(func(a, r string) bool {
 		return strings.HasPrefix(a, r) || strings.HasPrefix(r, a)
 	}),
 	fault.PrivateSchemeCase: func(asked, registered string) bool {
-		return !webURI(registered) && equalFoldScheme(asked, registered)
+		return equalFoldScheme(asked, registered)
 	},
 	fault.PrivateSchemePath: func(asked, registered string) bool {
 		a, _, _ := strings.Cut(asked, ":")
 		r, _, _ := strings.Cut(registered, ":")
-		return !webURI(registered) && a == r
+		return a == r
 	},
 }
 
-// parsed compares parsed URIs.
+// parsed compares parsed URIs. What parsing itself forgives is not forgiven: the
+// case of the scheme and an empty fragment.
 func parsed(matches func(a, r *url.URL) bool) func(string, string) bool {
 	return func(asked, registered string) bool {
 		a, err := url.Parse(asked)
 		r, wrong := url.Parse(registered)
-		return err == nil && wrong == nil && matches(a, r)
+		return err == nil && wrong == nil && strings.HasPrefix(asked, a.Scheme) &&
+			strings.Contains(asked, "#") == (a.Fragment != "") && matches(a, r)
 	}
 }
 
@@ -141,7 +155,7 @@ func folded(fold func(*url.URL)) func(string, string) bool {
 // sameButHost compares host names in its own way and all else exactly.
 func sameButHost(matches func(asked, registered string) bool) func(string, string) bool {
 	return parsed(func(a, r *url.URL) bool {
-		if !matches(a.Hostname(), r.Hostname()) || a.Port() != r.Port() {
+		if !matches(a.Hostname(), r.Hostname()) || a.Port() != r.Port() || strings.HasSuffix(a.Host, ":") {
 			return false
 		}
 		a.Host = r.Host
@@ -268,7 +282,7 @@ func endedAt(marks ...string) func(string, string) bool {
 
 // lookAlike makes one of characters that look, or are, alike.
 func lookAlike(uri string) string {
-	uri = norm.NFKC.String(decodedOnce(uri))
+	uri = norm.NFKC.String(uri)
 	if scheme, host, rest := splitText(uri); strings.Contains(host, "xn--") {
 		if shown, err := idna.Punycode.ToUnicode(host); err == nil {
 			uri = scheme + "://" + shown + rest
@@ -276,13 +290,6 @@ func lookAlike(uri string) string {
 	}
 	return strings.NewReplacer("\u00ad", "", "。", ".", "．", ".", "＠", "@", "а", "a", "с", "c", "е", "e",
 		"о", "o", "р", "p", "х", "x", "у", "y", "ѕ", "s", "і", "i", "ԁ", "d").Replace(uri)
-}
-
-func decodedOnce(uri string) string {
-	if plain, err := url.PathUnescape(uri); err == nil {
-		return plain
-	}
-	return uri
 }
 
 // wildcard takes an asterisk of the registered URI for any characters.
@@ -378,7 +385,7 @@ func privateBut(matches func(asked, registered string) bool) func(string, string
 	return func(asked, registered string) bool {
 		a, restA, _ := strings.Cut(asked, ":")
 		r, restR, _ := strings.Cut(registered, ":")
-		return !webURI(registered) && restA == restR && strings.Contains(a, ".") && matches(a, r)
+		return restA == restR && strings.Contains(a, ".") && matches(a, r)
 	}
 }
 

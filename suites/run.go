@@ -129,7 +129,10 @@ func (r *run) judge(checks []*Check) {
 		for _, c := range checks {
 			j := &judged{check: c, view: r.d.For(r.ctx)}
 			r.judged[c.ID] = j
-			ginkgo.Describe(c.ID, func() { r.declare(j) })
+			// Ginkgo orders specs by where they stand, and a check may have some from
+			// a function of another file: its place is its id, which keeps it together.
+			place := types.CodeLocation{FileName: c.ID, LineNumber: 1}
+			ginkgo.Describe(c.ID, place, func() { r.declare(j) })
 		}
 	})
 	suite, reporter := types.NewDefaultSuiteConfig(), types.NewDefaultReporterConfig()

@@ -11,7 +11,7 @@ var (
 	RegisterSubstitutes      = declare("register-substitutes", "leaves out grant types but says that it registered them")
 	RegisterErrorPage        = declare("register-error-page", "refuses registrations with a web page of status 500")
 	RegisterErrorCode        = declare("register-error-code", "refuses redirect URIs with an error code of its own")
-	RegisterNoEffect         = declare("register-no-effect", "accepts client ids that nobody registered")
+	RegisterNoEffect         = declare("register-no-effect", "accepts client ids that nobody registered", "as-authorize-unknown-client")
 
 	RegisterScript          = declare("register-script", "registers redirect URIs that run scripts or open local data")
 	RegisterScriptCase      = declare("register-script-case", "refuses script schemes in lower case only")

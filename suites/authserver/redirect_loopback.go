@@ -50,7 +50,7 @@ var _ = suites.Register(suites.Check{
 			return func(ctx context.Context) (*probes.Client, error) { return d.WithRedirects(ctx, "native", uri) }
 		}
 		v4 := d.TryRedirect(d.LoopbackClient, onOtherPort)
-		v6 := d.TryRedirect(registered("http://[::1]:47813/callback"), onOtherPort)
+		v6 := d.TryRedirect(registered("http://[::1]:47813/six"), onOtherPort)
 		bare := d.TryRedirect(registered("http://127.0.0.1/callback"), onOtherPort)
 
 		It("on 127.0.0.1", func(ctx SpecContext) { portVaries(ctx, v4) })
@@ -74,7 +74,7 @@ var _ = suites.Register(suites.Check{
 	Faults:   []fault.Fault{fault.LoopbackNameFixed},
 	Specs: func(d *probes.Deployment) {
 		named := d.TryRedirect(func(ctx context.Context) (*probes.Client, error) {
-			return d.WithRedirects(ctx, "native", "http://localhost:47813/callback")
+			return d.WithRedirects(ctx, "native", "http://localhost:47813/named")
 		}, onOtherPort)
 
 		It("where the name is accepted at all", func(ctx SpecContext) { portVaries(ctx, named) })
