@@ -10,6 +10,8 @@ var (
 	CodeClientBlind   = declare("code-client-blind", "redeems codes without asking which client it is")
 	CodeGuessable     = declare("code-guessable", "makes codes of six digits")
 
+	CodeGuessesUnlimited = declare("code-guesses-unlimited", "accepts a code after any number of wrong verifiers")
+
 	TokenByGet            = declare("token-by-get", "answers token requests by GET")
 	TokenFromQuery        = declare("token-from-query", "takes the parameters of a token request from the URL")
 	TokenFromJSON         = declare("token-from-json", "takes token requests in JSON")
