@@ -38,7 +38,7 @@ func (t *Tried) Filtered() bool {
 // Try carries out the trials of a client, one after the other and each with a
 // code of its own, between two sound flows.
 func (d *Deployment) Try(client func(context.Context) (*Client, error), trials ...Trial) *Future[[]Tried] {
-	return Start(d, func(ctx context.Context) ([]Tried, error) { return d.tryAll(ctx, client, trials) })
+	return Start(d, func(ctx context.Context) ([]Tried, error) { return d.Trials(ctx, client, trials) })
 }
 
 // TryPKCE does the same where what is tried can only come to something if
@@ -46,7 +46,7 @@ func (d *Deployment) Try(client func(context.Context) (*Client, error), trials .
 // says so, and it is useless to try particular ones.
 func (d *Deployment) TryPKCE(trials ...Trial) *Future[[]Tried] {
 	return Start(d, func(ctx context.Context) ([]Tried, error) {
-		all, err := d.tryAll(ctx, d.Client, trials)
+		all, err := d.Trials(ctx, d.Client, trials)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,8 @@ func (d *Deployment) TryPKCE(trials ...Trial) *Future[[]Tried] {
 	})
 }
 
-func (d *Deployment) tryAll(ctx context.Context, client func(context.Context) (*Client, error), trials []Trial) ([]Tried, error) {
+// Trials is Try within a probe.
+func (d *Deployment) Trials(ctx context.Context, client func(context.Context) (*Client, error), trials []Trial) ([]Tried, error) {
 	c, err := client(ctx)
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func (d *Deployment) tryAll(ctx context.Context, client func(context.Context) (*
 // nothing to do with its challenge.
 func (d *Deployment) WrongVerifier(ctx context.Context) (*Attempt, error) {
 	return Once(d, "wrong verifier", func(ctx context.Context) (*Attempt, error) {
-		all, err := d.tryAll(ctx, d.Client, []Trial{{Redemption: []Mutation{With("code_verifier", NewVerifier())}}})
+		all, err := d.Trials(ctx, d.Client, []Trial{{Redemption: []Mutation{With("code_verifier", NewVerifier())}}})
 		if err != nil {
 			return nil, err
 		}
