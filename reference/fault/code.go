@@ -16,6 +16,7 @@ var (
 	TokenFromQuery        = declare("token-from-query", "takes the parameters of a token request from the URL")
 	TokenFromJSON         = declare("token-from-json", "takes token requests in JSON")
 	TokenCacheable        = declare("token-cacheable", "lets token responses be stored")
+	TokenMediaType        = declare("token-media-type", "serves token responses as text/plain")
 	TokenTypeMissing      = declare("token-type-missing", "leaves token_type out of token responses")
 	TokenExpiryMissing    = declare("token-expiry-missing", "leaves expires_in out of token responses")
 	TokenExpiryText       = declare("token-expiry-text", "writes expires_in as a string")
