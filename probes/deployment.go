@@ -110,6 +110,7 @@ type bench struct {
 	firstCall  *Shared[string]
 	fresh      fresh
 	controls   controls
+	once       once
 }
 
 // Open prepares to probe the target. Nothing is sent yet.

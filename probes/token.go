@@ -72,14 +72,20 @@ func (d *Deployment) TokenRequest(ctx context.Context, c *Client, form url.Value
 	if err != nil {
 		return nil, err
 	}
+	return d.readTokens(res, c), nil
+}
+
+// readTokens reads what was answered to a token request of the client.
+func (d *Deployment) readTokens(res *wire.Response, c *Client) *Tokens {
 	t := &Tokens{Response: res, Client: c}
+	var err error
 	if t.Document, err = wire.ParseDocument(res.Body); err != nil {
 		t.Document = nil
-		return t, nil
+		return t
 	}
 	t.Error, _ = t.Document.String("error")
 	if res.Status >= 300 {
-		return t, nil
+		return t
 	}
 	t.Access, _ = t.Document.String("access_token")
 	t.Refresh, _ = t.Document.String("refresh_token")
@@ -87,11 +93,16 @@ func (d *Deployment) TokenRequest(ctx context.Context, c *Client, form url.Value
 	if t.Access != "" {
 		d.created.grant(t)
 	}
-	return t, nil
+	return t
 }
 
 // Redeem redeems the code of an authorization, then mutated (RFC 6749, section 4.1.3).
 func (d *Deployment) Redeem(ctx context.Context, a *Authorization, mutations ...Mutation) (*Tokens, error) {
+	return d.TokenRequest(ctx, a.Request.Client, redemption(a), mutations...)
+}
+
+// redemption is the form of a sound token request for a code.
+func redemption(a *Authorization) url.Values {
 	form := url.Values{
 		"grant_type":    {"authorization_code"},
 		"code":          {a.Code},
@@ -101,7 +112,7 @@ func (d *Deployment) Redeem(ctx context.Context, a *Authorization, mutations ...
 	if resources := a.Request.Values["resource"]; len(resources) > 0 {
 		form["resource"] = resources
 	}
-	return d.TokenRequest(ctx, a.Request.Client, form, mutations...)
+	return form
 }
 
 // RefreshWith uses a refresh token, then mutated (RFC 6749, section 6).

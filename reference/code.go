@@ -16,8 +16,13 @@ type authCode struct {
 	challenge, method string
 	expires           time.Time
 	used              bool
+	guesses           int            // token requests with a wrong verifier
 	served            map[string]any // only with fault.CodeReserved
 }
+
+// maxGuesses is how many wrong verifiers a code survives. Its client is right at
+// once; whoever is not may spoil a code that has leaked, but not go on guessing.
+const maxGuesses = 2
 
 // usedCodeMemory is how long a code is remembered, so that its replay is noticed.
 const usedCodeMemory = time.Hour
@@ -107,7 +112,12 @@ func (s *AuthServer) codeRefused(code *authCode, client *Client, p params) *deni
 		return refuse(invalidGrant, "the code is another client's")
 	case !s.redirectRepeated(p.get("redirect_uri"), code.redirectURI, client):
 		return refuse(invalidGrant, "redirect_uri is not the one of the authorization request")
+	case code.guesses > maxGuesses:
+		return refuse(invalidGrant, "there were too many wrong verifiers")
 	case !s.verifierMatches(p, code):
+		if !s.faults.Has(fault.CodeGuessesUnlimited) {
+			code.guesses++
+		}
 		return refuse(invalidGrant, "code_verifier does not match the code_challenge")
 	case !s.now().Before(code.expires) && !s.faults.Has(fault.CodeEternal):
 		return refuse(invalidGrant, "the code has expired")

@@ -156,6 +156,9 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 	fault.DiscoveryPlain: func(m map[string]any, _ string) {
 		m["code_challenge_methods_supported"] = []string{"S256", "plain"}
 	},
+	fault.DiscoveryPlainOnly: func(m map[string]any, _ string) {
+		m["code_challenge_methods_supported"] = []string{"plain"}
+	},
 	fault.DiscoveryNone: func(m map[string]any, _ string) {
 		m["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256", "none"}
 	},

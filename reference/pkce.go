@@ -54,9 +54,6 @@ func (s *AuthServer) methodAccepted(method string) bool {
 // challengeAcceptable tells whether a challenge can be what S256 makes: the
 // base64url form, without padding, of 32 bytes.
 func (s *AuthServer) challengeAcceptable(challenge string) bool {
-	if s.faults.Has(fault.ChallengeSyntax) {
-		return true
-	}
 	if s.faults.Has(fault.ChallengePadded) {
 		challenge = unpadded(challenge)
 	}
@@ -79,7 +76,12 @@ func (s *AuthServer) verifierMatches(p params, code *authCode) bool {
 	if code.challenge == "" { // never, without a fault: every code has a challenge
 		return verifier == "" || s.faults.Has(fault.PKCEDowngrade)
 	}
-	return s.wellFormedVerifier(verifier) && same(challengeFor(verifier), code.challenge)
+	return s.provesChallenge(verifier, code.challenge)
+}
+
+// provesChallenge tells whether the challenge was made of the verifier.
+func (s *AuthServer) provesChallenge(verifier, challenge string) bool {
+	return s.wellFormedVerifier(verifier) && same(challengeFor(verifier), challenge)
 }
 
 // challengeFor is the S256 challenge of a verifier (RFC 7636, section 4.2).
@@ -104,9 +106,9 @@ func (s *AuthServer) verifierOverlooked(p params, verifier string, code *authCod
 		s.faults.Has(fault.PKCEMethodUnknown) && code.method != "S256",
 		s.faults.Has(fault.PKCEPlain) && code.method == "plain" && verifier == code.challenge,
 		s.faults.Has(fault.PKCEMethodDefault) && code.method == "" && verifier == code.challenge,
-		s.faults.Has(fault.VerifierTrimmed) && challengeFor(strings.TrimSpace(verifier)) == code.challenge,
+		s.faults.Has(fault.VerifierTrimmed) && s.provesChallenge(strings.TrimSpace(verifier), code.challenge),
 		s.faults.Has(fault.VerifierTail) && beginningMatches(verifier, code.challenge),
-		s.faults.Has(fault.ChallengePadded) && challengeFor(verifier) == unpadded(code.challenge):
+		s.faults.Has(fault.ChallengePadded) && s.provesChallenge(verifier, unpadded(code.challenge)):
 		return true
 	}
 	return s.faults.Has(fault.VerifierOfAnother) && s.isVerifierOf(verifier, code.grant.client)
@@ -126,7 +128,7 @@ func beginningMatches(verifier, challenge string) bool {
 // isVerifierOf tells whether the verifier belongs to any code of the client.
 func (s *AuthServer) isVerifierOf(verifier, client string) bool {
 	for _, kept := range s.codes.values {
-		if kept.value.grant.client == client && challengeFor(verifier) == kept.value.challenge {
+		if kept.value.grant.client == client && s.provesChallenge(verifier, kept.value.challenge) {
 			return true
 		}
 	}
@@ -138,7 +140,7 @@ func (s *AuthServer) wellFormedVerifier(verifier string) bool {
 	switch n := len(verifier); {
 	case n < 43 && !s.faults.Has(fault.VerifierShort),
 		n > 128 && !s.faults.Has(fault.VerifierLong),
-		(n == 43 || n == 128) && s.faults.Has(fault.VerifierBounds):
+		n == 128 && s.faults.Has(fault.VerifierBounds):
 		return false
 	}
 	for _, c := range []byte(verifier) {

@@ -39,6 +39,12 @@ func (s *AuthServer) token(w http.ResponseWriter, r *http.Request) {
 	if s.faults.Has(fault.TokenCacheable) {
 		w.Header().Set("Cache-Control", "public, max-age=3600")
 	}
+	if s.faults.Has(fault.TokenMediaType) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(http.StatusOK)
+		_ = json.NewEncoder(w).Encode(response) // the client has gone: nobody to tell
+		return
+	}
 	writeJSON(w, http.StatusOK, response)
 }
 

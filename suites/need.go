@@ -2,6 +2,7 @@ package suites
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/mcpassay/mcpassay/probes"
@@ -32,6 +33,12 @@ func SecondClient(ctx context.Context, d *probes.Deployment) (bool, string) {
 	_, err := d.Metadata(ctx)
 	return err != nil || d.Registers(ctx) || len(d.Target.Clients) > 1,
 		"a second client: configure one, since the authorization server registers none"
+}
+
+// ConfidentialClient needs a client that authenticates with a secret.
+func ConfidentialClient(ctx context.Context, d *probes.Deployment) (bool, string) {
+	_, err := d.ConfidentialClient(ctx)
+	return !errors.Is(err, probes.ErrNoSecret), "a client with a secret: configure one, since the authorization server registers none"
 }
 
 // Management needs registered clients that can be managed (RFC 7592).

@@ -10,10 +10,13 @@ var (
 	CodeClientBlind   = declare("code-client-blind", "redeems codes without asking which client it is")
 	CodeGuessable     = declare("code-guessable", "makes codes of six digits")
 
+	CodeGuessesUnlimited = declare("code-guesses-unlimited", "accepts a code after any number of wrong verifiers")
+
 	TokenByGet            = declare("token-by-get", "answers token requests by GET")
 	TokenFromQuery        = declare("token-from-query", "takes the parameters of a token request from the URL")
 	TokenFromJSON         = declare("token-from-json", "takes token requests in JSON")
 	TokenCacheable        = declare("token-cacheable", "lets token responses be stored")
+	TokenMediaType        = declare("token-media-type", "serves token responses as text/plain")
 	TokenTypeMissing      = declare("token-type-missing", "leaves token_type out of token responses")
 	TokenExpiryMissing    = declare("token-expiry-missing", "leaves expires_in out of token responses")
 	TokenExpiryText       = declare("token-expiry-text", "writes expires_in as a string")

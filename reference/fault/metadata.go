@@ -18,6 +18,7 @@ var (
 	DiscoveryNoPKCE          = declare("discovery-no-pkce", "does not say that it supports PKCE")
 	DiscoveryNoPKCEOpenID    = declare("discovery-no-pkce-openid", "leaves PKCE out of its OpenID Connect discovery document")
 	DiscoveryPlain           = declare("discovery-plain", "advertises the challenge method plain")
+	DiscoveryPlainOnly       = declare("discovery-plain-only", "advertises no challenge method but plain")
 	DiscoveryNone            = declare("discovery-none", "advertises the signature algorithm none")
 	DiscoveryDeadEndpoint    = declare("discovery-dead-endpoint", "advertises an endpoint that does not exist")
 	KeysPrivate              = declare("keys-private", "publishes the private half of its signing key")
