@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,7 +33,8 @@ type mcpServer struct {
 	server              *mcp.Server
 	scopes              map[string][]string // needed by each tool
 	stateless, stateful http.Handler
-	numbered, listed    atomic.Int64 // counted only for faults
+	numbered            atomic.Int64 // counted only for faults
+	listed              sync.Map     // so are the lists, by token
 }
 
 // startMCP makes the MCP server behind the guard.
@@ -175,8 +177,13 @@ func (e *endpoint) inSession(r *http.Request, who *caller) *caller {
 func (e *endpoint) listFewer(next mcp.MethodHandler) mcp.MethodHandler {
 	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 		res, err := next(ctx, method, req)
-		if list, ok := res.(*mcp.ListToolsResult); ok && e.listed.Add(1)%2 == 0 {
-			list.Tools = list.Tools[1:]
+		list, isList := res.(*mcp.ListToolsResult)
+		if extra := req.GetExtra(); isList && extra != nil && extra.TokenInfo != nil {
+			admitted, _ := extra.TokenInfo.Extra["admission"].(*admission)
+			n, _ := e.listed.LoadOrStore(admitted.who.token, new(atomic.Int64))
+			if n.(*atomic.Int64).Add(1)%2 == 0 {
+				list.Tools = list.Tools[1:]
+			}
 		}
 		return res, err
 	}
