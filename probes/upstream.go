@@ -91,9 +91,9 @@ func Carries(value, token string) bool {
 	return false
 }
 
-// With returns what was received that carries the client's token, described by
+// Carrying returns what was received that carries the client's token, described by
 // where it was.
-func (v *UpstreamVisit) With(where func(in string) bool) []string {
+func (v *UpstreamVisit) Carrying(where func(in string) bool) []string {
 	var found []string
 	for _, c := range v.Received {
 		if where(c.In) && Carries(c.Token, v.Token) && !slices.Contains(found, c.In) {
@@ -106,4 +106,50 @@ func (v *UpstreamVisit) With(where func(in string) bool) []string {
 // Own returns what was received that is not the client's token in any form.
 func (v *UpstreamVisit) Own() []UpstreamCredential {
 	return slices.DeleteFunc(slices.Clone(v.Received), func(c UpstreamCredential) bool { return Carries(c.Token, v.Token) })
+}
+
+// CallWithUpstreamTokens makes the protected call with each credential that the
+// server sent upstream, between two sound calls.
+func (d *Deployment) CallWithUpstreamTokens(ctx context.Context) ([]*Answer, error) {
+	v, err := d.UpstreamVisit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var answers []*Answer
+	for _, c := range v.Own()[:min(len(v.Own()), 4)] {
+		if c.In != "header Authorization" {
+			continue
+		}
+		a, err := d.GuardedCall(ctx, func(ctx context.Context, _ string) (*Answer, error) { return d.Call(ctx, c.Token) })
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, a)
+	}
+	return answers, nil
+}
+
+// maxTools is how many tools are called to see what they return.
+const maxTools = 10
+
+// ToolsShowingToken calls the tools that may be called without harm, and tells of
+// each whether its answer carries the token of the call.
+func (d *Deployment) ToolsShowingToken(ctx context.Context) (map[string]bool, error) {
+	scoping, err := d.Scoping(ctx)
+	if err != nil {
+		return nil, err
+	}
+	safe, err := d.SafeTools(ctx, scoping.Full.Token)
+	if err != nil {
+		return nil, err
+	}
+	showing := map[string]bool{}
+	for _, tool := range safe[:min(len(safe), maxTools)] {
+		a, err := d.CallTool(ctx, scoping.Full.Token, tool)
+		if err != nil {
+			return nil, err
+		}
+		showing[tool.Name] = Carries(string(a.Body), scoping.Full.Token)
+	}
+	return showing, nil
 }
