@@ -45,6 +45,7 @@ func (t *Trial) Lacking() bool { return t.Full.Served() && !t.Answer.Served() }
 type Scoping struct {
 	Known  []string // every scope there seems to be for this resource
 	Full   *Scoped
+	Works  []Operation // that the full token opens
 	Trials []*Trial
 }
 
@@ -165,34 +166,36 @@ func (b *bench) exploreScopes(ctx context.Context) (*Scoping, error) {
 		return nil, err
 	}
 	for _, o := range operations {
-		trials, err := d.try(ctx, o, small, s.Full)
-		if err != nil {
+		if err := s.try(ctx, d, o, small); err != nil {
 			return nil, err
 		}
-		s.Trials = append(s.Trials, trials...)
 	}
 	return s, nil
 }
 
 // try calls the operation with each small token and then, as the control, with
 // the full one.
-func (d *Deployment) try(ctx context.Context, o Operation, small []*Scoped, full *Scoped) ([]*Trial, error) {
+func (s *Scoping) try(ctx context.Context, d *Deployment, o Operation, small []*Scoped) error {
 	var trials []*Trial
-	for _, s := range small {
-		a, err := d.CallTool(wire.For(ctx, "attack"), s.Token, o.ToolCall)
+	for _, t := range small {
+		a, err := d.CallTool(wire.For(ctx, "attack"), t.Token, o.ToolCall)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		trials = append(trials, &Trial{Operation: o, Small: s, Answer: a})
+		trials = append(trials, &Trial{Operation: o, Small: t, Answer: a})
 	}
-	control, err := d.CallTool(wire.For(ctx, "control"), full.Token, o.ToolCall)
+	control, err := d.CallTool(wire.For(ctx, "control"), s.Full.Token, o.ToolCall)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, t := range trials {
 		t.Full = control
 	}
-	return trials, nil
+	if control.Served() {
+		s.Works = append(s.Works, o)
+	}
+	s.Trials = append(s.Trials, trials...)
+	return nil
 }
 
 // widest takes a flow to a token with the first of the sets of scopes that the

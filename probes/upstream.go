@@ -21,7 +21,9 @@ type UpstreamVisit struct {
 }
 
 // UpstreamVisit calls the upstream through the resource server, once for all checks.
-func (d *Deployment) UpstreamVisit(ctx context.Context) (*UpstreamVisit, error) { return d.visit.Get(ctx) }
+func (d *Deployment) UpstreamVisit(ctx context.Context) (*UpstreamVisit, error) {
+	return d.visit.Get(ctx)
+}
 
 func (b *bench) visitUpstream(ctx context.Context) (*UpstreamVisit, error) {
 	d := b.view(ctx)

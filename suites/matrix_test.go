@@ -53,6 +53,9 @@ func against(t testing.TB, o reference.Options, filter string, change ...func(*p
 // setting is how a reference deployment must be for a check that its plain shape
 // makes inapplicable.
 var settings = map[string]reference.Options{
+	"rs-modern-get-delete":         {Variants: []variant.Variant{variant.ModernOnly}},
+	"rs-initialize-names-versions": {Variants: []variant.Variant{variant.ModernOnly}},
+
 	"rs-prm-signing-algorithms": {Variants: []variant.Variant{variant.ExtraClaims}},
 	"rs-prm-keys-over-tls":      {Variants: []variant.Variant{variant.ExtraClaims}},
 	"rs-prm-signed-metadata":    {Variants: []variant.Variant{variant.ExtraClaims}},
