@@ -24,6 +24,8 @@ type Target struct {
 	Scopes  []string       // to ask for; empty: what the challenge or the metadata names
 	Tool    *ToolCall      // a harmless protected call; nil: tools/list
 
+	Operations []Operation // harmless tool calls and the scopes they need, as far as that is known
+
 	OtherResource string // a second resource indicator that the authorization server serves
 	Authorized    bool   // the user may test systems that are not on loopback
 	Disturb       bool   // checks that can disturb other users may run
@@ -111,6 +113,10 @@ type bench struct {
 	fresh      fresh
 	controls   controls
 	once       once
+	scoped     scopedTokens
+	scoping    *Shared[*Scoping]
+	stepUps    *Shared[[]*StepUp]
+	visit      *Shared[*UpstreamVisit]
 }
 
 // Open prepares to probe the target. Nothing is sent yet.
@@ -146,6 +152,9 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	b.sessions = Share(d, b.detectSessions)
 	b.replay = Share(d, b.replayRefresh)
 	b.firstCall = Share(d, func(ctx context.Context) (string, error) { return b.view(ctx).soundCall(ctx) })
+	b.scoping = Share(d, b.exploreScopes)
+	b.stepUps = Share(d, b.climb)
+	b.visit = Share(d, b.visitUpstream)
 	b.ledger.add("resource", "server URL", t.URL)
 	return d, nil
 }

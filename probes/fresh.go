@@ -14,6 +14,25 @@ type fresh struct {
 	at     time.Time
 }
 
+// get returns tokens that have at least a third of their declared lifetime left,
+// granted anew if need be.
+func (f *fresh) get(grant func() (*Tokens, error)) (*Tokens, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.tokens != nil {
+		lifetime, declared := f.tokens.ExpiresIn()
+		if !declared || time.Since(f.at) < lifetime*2/3 {
+			return f.tokens, nil
+		}
+	}
+	replaced, err := grant()
+	if err != nil {
+		return nil, err
+	}
+	f.tokens, f.at = replaced, replaced.Response.At
+	return replaced, nil
+}
+
 // AccessToken returns a sound access token that has at least a third of its
 // declared lifetime left.
 func (d *Deployment) AccessToken(ctx context.Context) (string, error) {
@@ -21,23 +40,25 @@ func (d *Deployment) AccessToken(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	d.fresh.mu.Lock()
-	defer d.fresh.mu.Unlock()
-	if d.fresh.tokens == nil {
-		d.fresh.tokens, d.fresh.at = baseline, baseline.Response.At
-	}
-	lifetime, declared := d.fresh.tokens.ExpiresIn()
-	if !declared || time.Since(d.fresh.at) < lifetime*2/3 {
-		return d.fresh.tokens.Access, nil
-	}
-	c, err := d.Client(ctx)
+	t, err := d.fresh.start(baseline).get(func() (*Tokens, error) {
+		c, err := d.Client(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return d.Grant(ctx, c)
+	})
 	if err != nil {
 		return "", err
 	}
-	replaced, err := d.Grant(ctx, c)
-	if err != nil {
-		return "", err
+	return t.Access, nil
+}
+
+// start begins with tokens that are there already.
+func (f *fresh) start(t *Tokens) *fresh {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.tokens == nil {
+		f.tokens, f.at = t, t.Response.At
 	}
-	d.fresh.tokens, d.fresh.at = replaced, replaced.Response.At
-	return replaced.Access, nil
+	return f
 }

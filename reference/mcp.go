@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/reference/fault"
+	"github.com/mcpassay/mcpassay/reference/variant"
 )
 
 // modernVersion is the first revision without handshake and sessions.
@@ -32,7 +34,8 @@ type mcpServer struct {
 	server              *mcp.Server
 	scopes              map[string][]string // needed by each tool
 	stateless, stateful http.Handler
-	numbered, listed    atomic.Int64 // counted only for faults
+	numbered            atomic.Int64 // counted only for faults
+	listed              sync.Map     // so are the lists, by token
 }
 
 // startMCP makes the MCP server behind the guard.
@@ -41,7 +44,9 @@ func (e *endpoint) startMCP() {
 	e.server = mcp.NewServer(&mcp.Implementation{Name: e.name, Version: "1"}, &mcp.ServerOptions{
 		GetSessionID: e.newSessionID,
 		Capabilities: &mcp.ServerCapabilities{},
-		SetCacheable: func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) { c.CacheScope = "private" },
+		// What is not listed is refused.
+		SupportedProtocolVersions: e.versions(),
+		SetCacheable:              func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) { c.CacheScope = "private" },
 	})
 	if e.faults.Has(fault.ListByConnection) {
 		e.server.AddReceivingMiddleware(e.listFewer)
@@ -109,6 +114,8 @@ func (e *endpoint) route(r *http.Request, m messages) http.Handler {
 	header, first := r.Header.Get("MCP-Protocol-Version"), m.first()
 	modern := header >= modernVersion || first.version != "" || first.method == methodDiscover
 	switch {
+	case e.variants.Has(variant.ModernOnly) && !modern:
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serveModernOnly(w, r, first) })
 	case first.method == methodInitialize && first.version == "":
 		return e.stateful
 	case modern && !e.knowsVersion(header, first.version):
@@ -138,14 +145,39 @@ func (e *endpoint) route(r *http.Request, m messages) http.Handler {
 // header and in its metadata, are ones the server speaks.
 func (e *endpoint) knowsVersion(versions ...string) bool {
 	return !slices.ContainsFunc(versions, func(v string) bool {
-		return v != "" && !slices.Contains(mcp.SupportedProtocolVersions(), v)
+		return v != "" && !slices.Contains(e.versions(), v)
 	})
+}
+
+// versions are the protocol versions that the server speaks.
+func (e *endpoint) versions() []string {
+	if e.variants.Has(variant.ModernOnly) {
+		return []string{modernVersion}
+	}
+	return mcp.SupportedProtocolVersions()
+}
+
+// serveModernOnly answers a request that is not of the modern wire, by saying
+// which wire is spoken (MCP 2026-07-28, Versioning).
+func (e *endpoint) serveModernOnly(w http.ResponseWriter, r *http.Request, m message) {
+	switch {
+	case r.Method == http.MethodGet && e.faults.Has(fault.ModernGetServed):
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, ": nothing yet\n\n") // the client has gone: nothing to do
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+	case e.faults.Has(fault.InitializeUnexplained):
+		answerRPC(w, http.StatusBadRequest, m.id, rpcError{Code: rpcInvalidRequest, Message: "bad request"})
+	default:
+		e.refuseVersion(w, m, r.Header.Get("MCP-Protocol-Version"))
+	}
 }
 
 func (e *endpoint) refuseVersion(w http.ResponseWriter, m message, requested string) {
 	answerRPC(w, http.StatusBadRequest, m.id, rpcError{
 		Code: rpcUnsupportedVersion, Message: "unsupported protocol version",
-		Data: map[string]any{"supported": mcp.SupportedProtocolVersions(), "requested": requested},
+		Data: map[string]any{"supported": e.versions(), "requested": requested},
 	})
 }
 
@@ -175,8 +207,13 @@ func (e *endpoint) inSession(r *http.Request, who *caller) *caller {
 func (e *endpoint) listFewer(next mcp.MethodHandler) mcp.MethodHandler {
 	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 		res, err := next(ctx, method, req)
-		if list, ok := res.(*mcp.ListToolsResult); ok && e.listed.Add(1)%2 == 0 {
-			list.Tools = list.Tools[1:]
+		list, isList := res.(*mcp.ListToolsResult)
+		if extra := req.GetExtra(); isList && extra != nil && extra.TokenInfo != nil {
+			admitted, _ := extra.TokenInfo.Extra["admission"].(*admission)
+			n, _ := e.listed.LoadOrStore(admitted.who.token, new(atomic.Int64))
+			if n.(*atomic.Int64).Add(1)%2 == 0 {
+				list.Tools = list.Tools[1:]
+			}
 		}
 		return res, err
 	}

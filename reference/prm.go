@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,6 +21,9 @@ const metadataPath = "/.well-known/oauth-protected-resource"
 // leads to (RFC 9728, section 3.1), and that of the main one at the root as well,
 // where MCP clients look next.
 func (rs *ResourceServer) publish(main, other *endpoint) {
+	if rs.variants.Has(variant.ExtraClaims) {
+		rs.metadata[keysPath] = http.HandlerFunc(rs.serveKeys)
+	}
 	document := rs.document(main)
 	switch {
 	case rs.faults.Has(fault.MetadataMissing), rs.faults.Has(fault.MetadataHTML):
@@ -91,8 +95,43 @@ func (rs *ResourceServer) describe(e *endpoint) map[string]any {
 		d["tls_client_certificate_bound_access_tokens"] = false
 		d["x_reference"] = map[string]any{"nested": []any{1, nil, "two"}}
 	}
+	if rs.variants.Has(variant.ExtraClaims) {
+		d["jwks_uri"] = rs.origin + keysPath
+		d["resource_signing_alg_values_supported"] = []string{"ES256"}
+	}
 	rs.misdescribe(d, e)
+	if rs.variants.Has(variant.ExtraClaims) && !rs.faults.Has(fault.MetadataUnsignedSigned) {
+		d["signed_metadata"] = rs.attest(d)
+	}
 	return d
+}
+
+// keysPath is where the keys are with which the resource server signs its metadata.
+const keysPath = "/keys"
+
+// attest signs the metadata, so that whoever trusts the key need not trust the
+// way it came (RFC 9728, section 2.2). It says what the plain members say.
+func (rs *ResourceServer) attest(plain map[string]any) string {
+	claims := tokens.Claims(maps.Clone(plain))
+	claims["iss"] = rs.keys.URL
+	if rs.faults.Has(fault.MetadataSignedDiffers) {
+		claims["authorization_servers"] = []string{"https://elsewhere.example"}
+	}
+	signed, err := rs.keys.Sign("JWT", claims)
+	if err != nil {
+		panic(err) // strings only
+	}
+	return signed
+}
+
+func (rs *ResourceServer) serveKeys(w http.ResponseWriter, _ *http.Request) {
+	set, err := rs.keys.JWKS()
+	if err != nil {
+		http.Error(w, "no keys", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(set) // the client has gone: nothing to do
 }
 
 // misdescribe makes the faults in single members.

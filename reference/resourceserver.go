@@ -2,6 +2,7 @@ package reference
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/reference/variant"
 )
@@ -32,16 +34,22 @@ type ResourceServer struct {
 	faults    fault.Set
 	variants  variant.Set
 	authority *authority
+	keys      *tokens.Issuer          // of the resource itself, for its metadata
 	metadata  map[string]http.Handler // by path
 	endpoints map[string]*endpoint    // by path
 }
 
-func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) *ResourceServer {
+func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (*ResourceServer, error) {
+	keys, err := tokens.NewIssuer(origin)
+	if err != nil {
+		return nil, fmt.Errorf("resource server: %w", err)
+	}
 	rs := &ResourceServer{
 		origin:    origin,
 		faults:    fault.Of(o.Faults...),
 		variants:  variant.Of(o.Variants...),
 		authority: newAuthority(issuer, secret),
+		keys:      keys,
 		metadata:  map[string]http.Handler{},
 		endpoints: map[string]*endpoint{},
 	}
@@ -52,7 +60,7 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) *
 	other := rs.serve("/other/mcp", "Reference archive", upstreamURL)
 	other.addNoteTools()
 	rs.publish(main, other)
-	return rs
+	return rs, nil
 }
 
 // serve mounts an MCP server at the path.

@@ -70,7 +70,10 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	up := newUpstream(origin(listeners[2]), as.Issuer(), as.resourceServerSecret(), &o)
-	rs := newResourceServer(origin(listeners[1]), as.Issuer(), as.resourceServerSecret(), up.URL(), &o)
+	rs, err := newResourceServer(origin(listeners[1]), as.Issuer(), as.resourceServerSecret(), up.URL(), &o)
+	if err != nil {
+		return nil, err
+	}
 	as.serveResources(rs.Endpoint(), rs.OtherEndpoint(), up.URL())
 
 	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users}

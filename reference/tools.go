@@ -35,16 +35,23 @@ func (n *notebook) read(who *caller) string {
 }
 
 func (n *notebook) write(who *caller, text string) error {
+	_, err := n.change(who, func(string) string { return text })
+	return err
+}
+
+// change replaces a note by a function of it, in one step.
+func (n *notebook) change(who *caller, change func(string) string) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	text := change(n.notes[who.identity()])
 	if len(text) > maxNote {
-		return errors.New("the note is too long")
+		return "", errors.New("the note is too long")
 	}
 	if _, known := n.notes[who.identity()]; !known && len(n.notes) >= maxRemembered {
-		return errors.New("the notebook is full")
+		return "", errors.New("the notebook is full")
 	}
 	n.notes[who.identity()] = text
-	return nil
+	return text, nil
 }
 
 type (
@@ -54,10 +61,12 @@ type (
 	}
 )
 
-// addTool adds a tool that needs the scopes. Its result is one text.
+// addTool adds a tool that needs the scopes. Its result is one text. A tool
+// without arguments only reads.
 func addTool[In any](e *endpoint, name, description string, scopes []string, run func(context.Context, *caller, In) (string, error)) {
 	e.scopes[name] = scopes
-	mcp.AddTool(e.server, &mcp.Tool{Name: name, Description: description},
+	_, reads := any(*new(In)).(nothing)
+	mcp.AddTool(e.server, &mcp.Tool{Name: name, Description: description, Annotations: &mcp.ToolAnnotations{ReadOnlyHint: reads}},
 		func(ctx context.Context, req *mcp.CallToolRequest, in In) (*mcp.CallToolResult, any, error) {
 			admitted, ok := req.Extra.TokenInfo.Extra["admission"].(*admission)
 			if !ok || !slices.Contains(admitted.tools, name) {
@@ -90,8 +99,7 @@ func (e *endpoint) addNoteTools() {
 		})
 	addTool(e, "append_note", "Adds to your note and reads it back.", []string{scopeRead, scopeWrite},
 		func(_ context.Context, who *caller, in noteIn) (string, error) {
-			text := notes.read(who) + in.Text
-			return text, notes.write(who, text)
+			return notes.change(who, func(note string) string { return note + in.Text })
 		})
 }
 
@@ -146,4 +154,20 @@ func (e *endpoint) upstreamToken(ctx context.Context, who *caller) (string, erro
 		return serviceKey, nil
 	}
 	return e.authority.exchange(ctx, who.token, e.upstreamURL, scopeUpstream)
+}
+
+// An Operation is a call of a tool that changes nothing.
+type Operation struct {
+	Tool      string
+	Arguments map[string]any
+	Scopes    []string // all that it needs
+}
+
+// Operations are calls that need different scopes.
+func (rs *ResourceServer) Operations() []Operation {
+	return []Operation{
+		{Tool: "read_note", Scopes: []string{scopeRead}},
+		{Tool: "append_note", Arguments: map[string]any{"text": ""}, Scopes: []string{scopeRead, scopeWrite}},
+		{Tool: "upstream_profile", Scopes: []string{scopeUpstream}},
+	}
 }

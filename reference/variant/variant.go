@@ -26,6 +26,7 @@ var (
 	NoRegistration   = Variant{"no-registration", "offers no dynamic client registration, only registered clients"}
 	ScriptedRedirect = Variant{"scripted-redirect", "redirects by script from a page instead of by status 302"}
 	FormPostConsent  = Variant{"cancel-first", "puts the refusing button first and names fields unusually on its login and consent pages"}
+	ModernOnly       = Variant{"modern-only", "speaks only revision 2026-07-28 of MCP, which has no sessions"}
 	OpaqueTokens     = Variant{"opaque-tokens", "issues opaque access tokens"}
 )
 
@@ -34,6 +35,7 @@ func All() []Variant {
 	return []Variant{
 		PathIssuer, OIDCOnly, AudienceArray, ErrorPage, ConsentAlways, NoConsent, ManyChallenges, OddChallenge,
 		NoRefreshTokens, ExtraClaims, RootMetadataOnly, NoRegistration, ScriptedRedirect, FormPostConsent, OpaqueTokens,
+		ModernOnly,
 	}
 }
 
