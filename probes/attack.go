@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
@@ -50,6 +51,12 @@ func Controlled[T any](ctx context.Context, d *Deployment, c *Client, attack fun
 func (d *Deployment) ControlFlow(ctx context.Context, c *Client) error {
 	return d.after(ctx, "flow of "+c.ID, func(ctx context.Context) error {
 		_, err := d.Grant(ctx, c)
+		var b *Blocked
+		if errors.As(err, &b) && b.By == "as-code-flow" {
+			// Another flow of the client may have ended this one, as servers do
+			// that keep one grant for a user and a client. Once is no pattern.
+			_, err = d.Grant(ctx, c)
+		}
 		return err
 	})
 }

@@ -63,7 +63,7 @@ func (d *Deployment) NewRequest(ctx context.Context, c *Client, mutations ...Mut
 		r.Values.Set("nonce", rand.Text())
 	}
 	if slices.Contains(scopes, "offline_access") {
-		r.Values.Set("prompt", "consent")
+		r.Values.Set("prompt", "consent") // OpenID Connect Core, section 11
 	}
 	mutate(&Form{Values: r.Values}, mutations)
 	return r, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/mcpassay/mcpassay/reports"
@@ -77,7 +78,7 @@ func (d *Deployment) revokeAll(ctx context.Context, grants []*Tokens) []reports.
 	if _, err := d.ServerEndpoint(ctx, "revocation_endpoint"); err != nil {
 		return all("the authorization server names no revocation endpoint; the tokens die when they expire")
 	}
-	failed := make([]bool, len(grants))
+	failed, mortal := make([]bool, len(grants)), make([]bool, len(grants))
 	var group sync.WaitGroup
 	for i, t := range grants {
 		group.Go(func() {
@@ -87,19 +88,29 @@ func (d *Deployment) revokeAll(ctx context.Context, grants []*Tokens) []reports.
 			}
 			res, err := d.Revoke(ctx, t.Client, token, hint)
 			failed[i] = err != nil || res.Status >= 300
+			mortal[i] = failed[i] && err == nil && strings.Contains(string(res.Body), "unsupported_token_type")
 		})
 	}
 	group.Wait()
-	n := 0
-	for _, f := range failed {
-		if f {
-			n++
+	refused, unsupported := 0, 0
+	for i := range failed {
+		switch {
+		case mortal[i]:
+			unsupported++
+		case failed[i]:
+			refused++
 		}
 	}
-	if n == 0 {
-		return nil
+	var left []reports.Residue
+	if unsupported > 0 {
+		left = append(left, reports.Residue{Kind: "grant", Name: fmt.Sprintf("%d access tokens without a refresh token", unsupported),
+			Why: "the authorization server revokes no access tokens (unsupported_token_type); they die when they expire"})
 	}
-	return []reports.Residue{{Kind: "grant", Name: fmt.Sprintf("%d of %d grants", n, len(grants)), Why: "the revocation endpoint refused; the tokens die when they expire"}}
+	if refused > 0 {
+		left = append(left, reports.Residue{Kind: "grant", Name: fmt.Sprintf("%d of %d grants", refused, len(grants)),
+			Why: "the revocation endpoint refused; the tokens die when they expire"})
+	}
+	return left
 }
 
 func (d *Deployment) deleteClient(ctx context.Context, c *Client) error {

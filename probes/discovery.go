@@ -225,6 +225,36 @@ func (d *Deployment) Scopes(ctx context.Context) ([]string, error) {
 	if len(d.Target.Scopes) > 0 {
 		return d.Target.Scopes, nil
 	}
+	scopes, err := d.resourceScopes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.withOffline(ctx, scopes...), nil
+}
+
+// withOffline adds offline_access where the authorization server lists it: such
+// servers issue no refresh token without it (MCP, Refresh Tokens).
+func (d *Deployment) withOffline(ctx context.Context, scopes ...string) []string {
+	metadata, err := d.Metadata(ctx)
+	if err != nil {
+		return scopes
+	}
+	listed, _ := metadata.Strings("scopes_supported")
+	grants, declared := metadata.Strings("grant_types_supported")
+	refreshes := !declared || slices.Contains(grants, "refresh_token")
+	if refreshes && slices.Contains(listed, "offline_access") && !slices.Contains(scopes, "offline_access") {
+		return append(slices.Clone(scopes), "offline_access")
+	}
+	return scopes
+}
+
+// OnlyScopes asks for these scopes of the resource, in a way that refresh tokens
+// are still issued.
+func (d *Deployment) OnlyScopes(ctx context.Context, scopes ...string) Mutation {
+	return With("scope", strings.Join(d.withOffline(ctx, scopes...), " "))
+}
+
+func (d *Deployment) resourceScopes(ctx context.Context) ([]string, error) {
 	x, err := d.Discovery(ctx)
 	if err != nil {
 		return nil, err

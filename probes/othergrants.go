@@ -60,12 +60,12 @@ func (d *Deployment) MixGrants(ctx context.Context) (*Mixture, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Mixture{Granted: all[:1]}
-	narrow, err := d.Refreshable(ctx, c, With("scope", all[0]))
+	m := &Mixture{Granted: d.withOffline(ctx, all[0])}
+	narrow, err := d.Refreshable(ctx, c, d.OnlyScopes(ctx, all[0]))
 	if err != nil {
 		return nil, err
 	}
-	wide, err := d.Code(ctx, c, With("scope", all[0]+" "+all[1]))
+	wide, err := d.Code(ctx, c, d.OnlyScopes(ctx, all[0], all[1]))
 	if err != nil {
 		return nil, err
 	}

@@ -155,7 +155,7 @@ func (d *Deployment) WidenRefresh(make func(granted, wanted string) [][]Mutation
 			return nil, err
 		}
 		w := &Widening{Asked: scopes[:1], Wanted: scopes[1]}
-		t, err := d.Refreshable(ctx, c, With("scope", scopes[0]))
+		t, err := d.Refreshable(ctx, c, d.OnlyScopes(ctx, scopes[0]))
 		if err != nil {
 			return nil, err
 		}
@@ -163,7 +163,7 @@ func (d *Deployment) WidenRefresh(make func(granted, wanted string) [][]Mutation
 		if named, ok := t.Scopes(); ok {
 			w.Granted = named
 		}
-		if _, err := d.Grant(ctx, c, With("scope", scopes[1])); err != nil {
+		if _, err := d.Grant(ctx, c, d.OnlyScopes(ctx, scopes[1])); err != nil {
 			return nil, err
 		}
 		newest := t
@@ -193,7 +193,7 @@ func (d *Deployment) NarrowRefresh(ctx context.Context) (narrow, again *Tokens, 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	t, err := d.Refreshable(ctx, c, With("scope", scopes[0]+" "+scopes[1]))
+	t, err := d.Refreshable(ctx, c, d.OnlyScopes(ctx, scopes[0], scopes[1]))
 	if err != nil {
 		return nil, nil, nil, err
 	}
