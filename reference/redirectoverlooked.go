@@ -122,9 +122,7 @@ var privateMistakes = map[fault.Fault]func(asked, registered string) bool{
 	fault.PrivateSchemeBeginning: privateBut(func(a, r string) bool {
 		return strings.HasPrefix(a, r) || strings.HasPrefix(r, a)
 	}),
-	fault.PrivateSchemeCase: func(asked, registered string) bool {
-		return equalFoldScheme(asked, registered)
-	},
+	fault.PrivateSchemeCase: equalFoldScheme,
 	fault.PrivateSchemePath: func(asked, registered string) bool {
 		a, _, _ := strings.Cut(asked, ":")
 		r, _, _ := strings.Cut(registered, ":")

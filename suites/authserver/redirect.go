@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcpassay/mcpassay/probes"
 	"github.com/mcpassay/mcpassay/reference/fault"
+	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
 
@@ -132,7 +133,7 @@ func nowhere(ctx context.Context, d *probes.Deployment, tried *probes.Future[[]p
 	case len(through) > 0:
 		Fail("the user agent was sent to a redirect URI that is not registered:\n" + strings.Join(through, "\n"))
 	case unclear != nil && unclear.Edge:
-		suites.Undecided(d, "edge", "something in front of the server refused it, so that the server was not asked: %s", unclear.Said())
+		suites.Undecided(d, reports.Edge, "something in front of the server refused it, so that the server was not asked: %s", unclear.Said())
 	case unclear != nil:
 		trouble := probes.Trouble(unclear.Err)
 		suites.Undecided(d, trouble.Owner, "%s", unclear.Said())
@@ -147,7 +148,7 @@ func sorted(d *probes.Deployment, all []probes.Diverted) (through []string, uncl
 			unclear = &all[i]
 		case v.Escaped():
 			through = append(through, v.Said())
-		case v.Normalised() && v.Authorization.Code != "":
+		case v.Normalised() && v.Authorization.Code != "" && v.Request == nil:
 			d.Note("asked for %s (%q), the server answered at the registered redirect URI", v.Name, v.URI)
 		}
 	}

@@ -131,7 +131,7 @@ var loopbackLookalikes = family{title: "nor the host, even if it begins like loo
 const privateRedirect = "com.mcpassay.app:/callback"
 
 var _ = suites.Register(suites.Check{
-	ID:       "as-redirect-private-scheme",
+	ID:       "as-redirect-private-scheme-exact",
 	Title:    "A redirect URI with a private-use scheme is compared exactly",
 	Role:     suites.AS,
 	Area:     suites.RedirectURI,

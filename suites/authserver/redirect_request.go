@@ -91,7 +91,7 @@ var _ = suites.Register(suites.Check{
 				if v.Err != nil {
 					suites.Undecided(d, probes.Trouble(v.Err).Owner, "%s: %v", v.Name, v.Err)
 				}
-				Expect(v.Authorization.Redirected()).To(BeFalse(), "redirect_uri %s: %s", v.Name, v.Authorization.Ended())
+				Expect(v.Normalised() || v.Authorization.Code != "").To(BeFalse(), "redirect_uri %s: %s", v.Name, v.Authorization.Ended())
 			}
 		})
 	},

@@ -90,19 +90,19 @@ func TestSpelt(t *testing.T) {
 }
 
 func TestAsBrowsersRead(t *testing.T) {
-	for raw, want := range map[string]string{
-		" https://a.example/b\n":      "https://a.example/b",
-		"ht\ttps://a.example/":        "https://a.example/",
-		`https:\\a.example\b?c=\d`:    `https://a.example/b?c=\d`,
-		`\\a.example\b`:               "//a.example/b",
-		`com.example.app:\b`:          `com.example.app:\b`,
-		"https://a.example/b#c?d=e":   "https://a.example/b#c?d=e",
-		`HTTPS:\/a.example/`:          "HTTPS://a.example/",
-		"https://a.example/\u00e9":    "https://a.example/\u00e9",
-		"https://a.example/b?c=d\r\n": "https://a.example/b?c=d",
+	for _, c := range []struct{ raw, want string }{
+		{" https://a.example/b\n", "https://a.example/b"},
+		{"ht\ttps://a.example/", "https://a.example/"},
+		{`https:\\a.example\b?c=\d`, `https://a.example/b?c=\d`},
+		{`\\a.example\b`, "//a.example/b"},
+		{`com.example.app:\b`, `com.example.app:\b`},
+		{"https://a.example/b#c?d=e", "https://a.example/b#c?d=e"},
+		{`HTTPS:\/a.example/`, "HTTPS://a.example/"},
+		{"https://a.example/\u00e9", "https://a.example/\u00e9"},
+		{"https://a.example/b?c=d\r\n", "https://a.example/b?c=d"},
 	} {
-		if got := AsBrowsersRead(raw); got != want {
-			t.Errorf("AsBrowsersRead(%q) = %q, not %q", raw, got, want)
+		if got := AsBrowsersRead(c.raw); got != c.want {
+			t.Errorf("AsBrowsersRead(%q) = %q, not %q", c.raw, got, c.want)
 		}
 	}
 }
