@@ -129,19 +129,10 @@ func (a *Authorization) Ended() string {
 
 // Authorize sends a user agent through the request, up to its end.
 func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization, error) {
-	endpoint, err := d.ServerEndpoint(ctx, "authorization_endpoint")
+	u, err := d.requestURL(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return nil, err
-	}
-	query := u.Query()
-	for name, values := range r.Values {
-		query[name] = values
-	}
-	u.RawQuery = query.Encode() + r.Suffix
 	origins, err := d.origins(ctx)
 	if err != nil {
 		return nil, err
@@ -167,7 +158,7 @@ func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization,
 		return nil, d.authorizeTrouble(err)
 	}
 	if page := landing.Page; landing.Redirect == nil && page != nil && page.Status == http.StatusTooManyRequests {
-		return nil, fmt.Errorf("GET %s: %w", endpoint, wire.ErrLimited)
+		return nil, fmt.Errorf("GET %s: %w", u.Host+u.Path, wire.ErrLimited)
 	}
 	a := &Authorization{Request: r, Landing: landing, Params: landing.Params()}
 	a.Code, a.Error = a.Params.Get("code"), a.Params.Get("error")
@@ -178,6 +169,42 @@ func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization,
 		d.ledger.add("issuer", "iss parameter", iss)
 	}
 	return a, nil
+}
+
+// requestURL is the URL of an authorization request.
+func (d *Deployment) requestURL(ctx context.Context, r *Request) (*url.URL, error) {
+	endpoint, err := d.ServerEndpoint(ctx, "authorization_endpoint")
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	query := u.Query()
+	for name, values := range r.Values {
+		query[name] = values
+	}
+	u.RawQuery = query.Encode() + r.Suffix
+	return u, nil
+}
+
+// AuthorizeFrom sends a sound authorization request as a script of the origin
+// would, and returns the first answer.
+func (d *Deployment) AuthorizeFrom(ctx context.Context, origin string) (*wire.Response, error) {
+	c, err := d.Client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := d.NewRequest(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	u, err := d.requestURL(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return d.Get(ctx, u.String(), http.Header{"Origin": {origin}})
 }
 
 func (d *Deployment) authorizeTrouble(err error) error {

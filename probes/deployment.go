@@ -30,8 +30,10 @@ type Target struct {
 	Authorized    bool   // the user may test systems that are not on loopback
 	Disturb       bool   // checks that can disturb other users may run
 
+	CodeLifetime time.Duration // of authorization codes, as the operator says; 0: not known
+
 	MaxRegistrations int           // default 60
-	ProbeTimeout     time.Duration // default 90 s, waiting for turns included
+	ProbeTimeout     time.Duration // default 90 s, waiting for turns included, and longer than Wait
 	Wait             time.Duration // how long a check may wait for something to expire; default 10 s
 
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
@@ -64,11 +66,11 @@ func (t *Target) setDefaults() {
 	if t.MaxRegistrations <= 0 {
 		t.MaxRegistrations = 60
 	}
-	if t.ProbeTimeout <= 0 {
-		t.ProbeTimeout = 90 * time.Second
-	}
 	if t.Wait <= 0 {
 		t.Wait = 10 * time.Second
+	}
+	if t.ProbeTimeout <= 0 {
+		t.ProbeTimeout = max(90*time.Second, t.Wait+time.Minute)
 	}
 }
 

@@ -15,6 +15,7 @@ func Reference(s *reference.Server) Target {
 		Lab:           s.AuthServer.Keys(),
 		Upstream:      upstream{s.Upstream},
 		Disturb:       true,
+		CodeLifetime:  s.CodeLifetime(),
 	}
 	for _, u := range s.Users() {
 		t.Users = append(t.Users, User(u))

@@ -224,9 +224,13 @@ func (s *AuthServer) requestFormRefused(p params, client *Client) *denial {
 		return refuse(invalidRequest, "%s was sent more than once", duplicate)
 	case s.unknownParameter(p) != "" && s.faults.Has(fault.UnknownRefused):
 		return refuse(invalidRequest, "%s is not known", s.unknownParameter(p))
+	case s.emptyParameter(p) != "" && s.faults.Has(fault.EmptyRefused):
+		return refuse(invalidRequest, "%s has no value", s.emptyParameter(p))
+	case responseType == "" && s.faults.Has(fault.ResponseTypeAssumed):
 	case responseType == "":
 		return refuse(invalidRequest, "response_type is required")
 	case responseType == "token" && s.faults.Has(fault.ImplicitGrant):
+	case s.faults.Has(fault.ResponseTypeLoose):
 	case responseType != "code":
 		return refuse(unsupportedResponse, "response_type has to be code")
 	}
@@ -260,6 +264,17 @@ func (s *AuthServer) repeatedParameter(p params) string {
 func (s *AuthServer) unknownParameter(p params) string {
 	for name := range p {
 		if !contains(requestParameters, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// emptyParameter returns a parameter that has no value. Those count as absent (RFC
+// 6749, section 3.1), but for a fault.
+func (s *AuthServer) emptyParameter(p params) string {
+	for name := range p {
+		if p.get(name) == "" {
 			return name
 		}
 	}

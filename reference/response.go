@@ -65,7 +65,8 @@ func (s *AuthServer) responseURL(q *authRequest, response url.Values) string {
 	if strings.Contains(target, "?") {
 		separator = "&"
 	}
-	if q.state != "" && (s.faults.Has(fault.IssFromState) || s.faults.Has(fault.RedirectHeaderSplit)) {
+	splits := s.faults.Has(fault.RedirectHeaderSplit) && strings.ContainsAny(q.state, "\r\n")
+	if splits || q.state != "" && s.faults.Has(fault.IssFromState) {
 		state := response.Get("state")
 		response.Del("state")
 		return target + separator + "state=" + state + "&" + response.Encode()

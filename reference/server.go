@@ -99,6 +99,9 @@ func (s *Server) Close() error {
 // Users are the users who can sign in.
 func (s *Server) Users() []User { return s.users }
 
+// CodeLifetime is how long an authorization code can be redeemed.
+func (s *Server) CodeLifetime() time.Duration { return s.AuthServer.options.CodeLifetime }
+
 // Wait blocks until ctx ends, then closes the deployment.
 func (s *Server) Wait(ctx context.Context) error {
 	<-ctx.Done()

@@ -62,6 +62,8 @@ var settings = map[string]reference.Options{
 	"rs-prm-signing-algorithms": {Variants: []variant.Variant{variant.ExtraClaims}},
 	"rs-prm-keys-over-tls":      {Variants: []variant.Variant{variant.ExtraClaims}},
 	"rs-prm-signed-metadata":    {Variants: []variant.Variant{variant.ExtraClaims}},
+
+	"as-code-lifetime": {CodeLifetime: time.Second},
 }
 
 // describe says what came of a check, for a test's failure.

@@ -121,6 +121,12 @@ func ShortLived(ctx context.Context, d *probes.Deployment) (bool, string) {
 	return declared && lifetime <= d.Target.Wait, want
 }
 
+// ExpiringCodes needs authorization codes that expire while the run waits.
+func ExpiringCodes(_ context.Context, d *probes.Deployment) (bool, string) {
+	wait := d.CodeWait()
+	return wait <= d.Target.Wait, "to wait until a code has expired, and that takes " + wait.Round(time.Second).String() + " (--wait)"
+}
+
 // Sessions needs the older wire, which has sessions.
 func Sessions(ctx context.Context, d *probes.Deployment) (bool, string) {
 	s, err := d.HasSessions(ctx)

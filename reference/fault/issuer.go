@@ -12,5 +12,5 @@ var (
 	IssFromRequest    = declare("iss-from-request", "returns an iss parameter of the request as its own")
 	IssFromHost       = declare("iss-from-host", "makes up iss from forwarding headers")
 	IssFromRedirect   = declare("iss-from-redirect", "registers redirect URIs that hold response parameters in their query")
-	IssFromState      = declare("iss-from-state", "returns the state unescaped, so that it can add parameters")
+	IssFromState      = declare("iss-from-state", "returns the state unescaped, so that it can add parameters", "as-state-returned")
 )
