@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
-	"github.com/mcpassay/mcpassay/reports"
 )
 
 // Protocol versions, which name the two wire eras: up to Legacy a connection
@@ -105,7 +104,7 @@ func (b *bench) post(ctx context.Context, target string, m *Message) (*wire.Resp
 	body := m.Body
 	if body == nil && (m.HTTPMethod == "" || m.HTTPMethod == http.MethodPost) {
 		request := map[string]any{"jsonrpc": "2.0", "method": m.Method}
-		if m.Method != "notifications/initialized" {
+		if !strings.HasPrefix(m.Method, "notifications/") {
 			request["id"] = 1
 		}
 		if m.Params != nil {
@@ -217,8 +216,7 @@ func (b *bench) detectEra(ctx context.Context) (*Era, error) {
 		return nil, err
 	}
 	if s == nil {
-		return nil, &Blocked{By: "rs-accepts-bearer-header", Owner: reports.ResourceServer,
-			Err: fmt.Errorf("a sound token does not open the MCP endpoint: %s", a.Said())}
+		return nil, d.soundRefused(ctx, token, a.Said())
 	}
 	return &Era{s.version}, nil
 }
@@ -390,8 +388,7 @@ func (d *Deployment) soundCall(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if !a.Served() {
-		return "", &Blocked{By: "rs-accepts-bearer-header", Owner: reports.ResourceServer,
-			Err: errors.New("the protected call with a sound token was " + a.Said())}
+		return "", d.soundRefused(ctx, token, a.Said())
 	}
 	return token, nil
 }
