@@ -43,6 +43,9 @@ func (d *Deployment) GuardedCalls(ctx context.Context, variations ...Variation) 
 	if err != nil {
 		return nil, err
 	}
+	if err := d.closedToAnybody(ctx); err != nil {
+		return nil, err
+	}
 	var all []Varied
 	for _, v := range variations {
 		answer, err := d.Call(wire.For(ctx, "attack"), "", func(m *Message) { v.Change(m, sound) })
@@ -55,6 +58,16 @@ func (d *Deployment) GuardedCalls(ctx context.Context, variations ...Variation) 
 	return all, err
 }
 
+// closedToAnybody errs if the protected call needs no token: what opens it then
+// cannot be told.
+func (d *Deployment) closedToAnybody(ctx context.Context) error {
+	a, err := d.Call(wire.For(ctx, "control"), "")
+	if err == nil && a.Served() {
+		err = &Blocked{By: "rs-every-operation-guarded", Owner: reports.ResourceServer, Err: errors.New("the protected call is carried out without a token")}
+	}
+	return err
+}
+
 // SoundCall makes the protected call as a client with a sound token does.
 func (d *Deployment) SoundCall(ctx context.Context) (*Answer, error) {
 	token, err := d.soundCall(ctx)
@@ -62,36 +75,6 @@ func (d *Deployment) SoundCall(ctx context.Context) (*Answer, error) {
 		return nil, err
 	}
 	return d.Call(wire.For(ctx, "control"), token)
-}
-
-// soundRefused says why a sound token does not open the MCP endpoint. A token
-// that is not meant for it is the authorization server's doing, not a refusal to
-// blame the resource server for.
-func (d *Deployment) soundRefused(ctx context.Context, token, said string) error {
-	b := &Blocked{By: "rs-accepts-bearer-header", Owner: reports.ResourceServer,
-		Err: fmt.Errorf("the protected call with a sound token was not carried out: %s", said)}
-	jwt, ok := DecodeJWT(token)
-	if !ok {
-		return b
-	}
-	resource, err := d.Resource(ctx)
-	if err != nil {
-		return b
-	}
-	if audience := jwt.Audience(); !contains(audience, resource) {
-		return &Blocked{By: "as-audience-follows-resource", Owner: reports.AuthServer,
-			Err: fmt.Errorf("the access token is not for %q but for %q, and the server refuses it: %s", resource, audience, said)}
-	}
-	return b
-}
-
-func contains(list []string, value string) bool {
-	for _, one := range list {
-		if one == value {
-			return true
-		}
-	}
-	return false
 }
 
 // A Pair is one message sent with a sound token and, afterwards, without any.
@@ -156,7 +139,7 @@ func (d *Deployment) afterHandshake(ctx context.Context, sound, token, method st
 		return nil, err
 	}
 	if s == nil {
-		return nil, d.soundRefused(ctx, sound, a.Said())
+		return nil, d.soundRefused(ctx, sound, a)
 	}
 	defer d.endSession(wire.For(ctx, "control"), s, sound)
 	return d.askMutated(ctx, legacyCall(s, method, params), token, nil)
@@ -174,7 +157,7 @@ func (d *Deployment) SameConnection(ctx context.Context) (*Answer, error) {
 			return nil, err
 		}
 		if !first.Served() {
-			return nil, d.soundRefused(ctx, sound, first.Said())
+			return nil, d.soundRefused(ctx, sound, first)
 		}
 		return d.Call(alone, "", keep)
 	})
@@ -183,18 +166,24 @@ func (d *Deployment) SameConnection(ctx context.Context) (*Answer, error) {
 // streamPatience is how long the beginning of an event stream is listened to.
 const streamPatience = 2 * time.Second
 
-// OtherMethods sends requests of other HTTP methods than POST without a token.
-func (d *Deployment) OtherMethods(ctx context.Context, header http.Header, methods ...string) (map[string]*Answer, error) {
+// OtherMethods sends the protected call, and for GET nothing, by other HTTP methods
+// than POST and without a token.
+func (d *Deployment) OtherMethods(ctx context.Context) (map[string]*Answer, error) {
 	if _, err := d.soundCall(ctx); err != nil {
 		return nil, err
 	}
 	all := map[string]*Answer{}
-	for _, method := range methods {
-		m := &Message{HTTPMethod: method, Header: header.Clone(), Body: []byte{}}
-		if m.Header == nil {
-			m.Header = http.Header{}
+	for _, method := range []string{
+		http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, "QUERY", "MCPASSAY",
+	} {
+		m := d.NewMessage()
+		m.HTTPMethod = method
+		var err error
+		if m.Body, err = m.JSON(nil); err != nil {
+			return nil, err
 		}
 		if method == http.MethodGet {
+			m.Body = []byte{}
 			m.Header.Set("Accept", "text/event-stream")
 		}
 		brief, cancel := context.WithTimeout(wire.For(ctx, "attack"), streamPatience)
@@ -228,7 +217,7 @@ func (d *Deployment) AttackSession(ctx context.Context) (*SessionAttack, error) 
 		return nil, err
 	}
 	if s == nil || s.id == "" {
-		return nil, d.soundRefused(ctx, token, a.Said())
+		return nil, d.soundRefused(ctx, token, a)
 	}
 	defer d.endSession(wire.For(ctx, "control"), s, token)
 	x := &SessionAttack{}

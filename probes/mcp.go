@@ -99,19 +99,25 @@ func (a *Answer) Said() string {
 	return fmt.Sprintf("answered %d", a.Status)
 }
 
+// JSON is the message as JSON-RPC, with further members beside its own.
+func (m *Message) JSON(further map[string]any) ([]byte, error) {
+	request := map[string]any{"jsonrpc": "2.0", "method": m.Method}
+	if !strings.HasPrefix(m.Method, "notifications/") {
+		request["id"] = 1
+	}
+	if m.Params != nil {
+		request["params"] = m.Params
+	}
+	maps.Copy(request, further)
+	return json.Marshal(request)
+}
+
 // post sends a message. It adds what every message needs and is not set.
 func (b *bench) post(ctx context.Context, target string, m *Message) (*wire.Response, error) {
 	body := m.Body
 	if body == nil && (m.HTTPMethod == "" || m.HTTPMethod == http.MethodPost) {
-		request := map[string]any{"jsonrpc": "2.0", "method": m.Method}
-		if !strings.HasPrefix(m.Method, "notifications/") {
-			request["id"] = 1
-		}
-		if m.Params != nil {
-			request["params"] = m.Params
-		}
 		var err error
-		if body, err = json.Marshal(request); err != nil {
+		if body, err = m.JSON(nil); err != nil {
 			return nil, err
 		}
 	}
@@ -216,7 +222,7 @@ func (b *bench) detectEra(ctx context.Context) (*Era, error) {
 		return nil, err
 	}
 	if s == nil {
-		return nil, d.soundRefused(ctx, token, a.Said())
+		return nil, d.soundRefused(ctx, token, a)
 	}
 	return &Era{s.version}, nil
 }
@@ -388,7 +394,7 @@ func (d *Deployment) soundCall(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if !a.Served() {
-		return "", d.soundRefused(ctx, token, a.Said())
+		return "", d.soundRefused(ctx, token, a)
 	}
 	return token, nil
 }

@@ -17,6 +17,7 @@ var (
 	NotificationUnguarded = declare("notification-unguarded", "asks for no token on notifications")
 	GetUnguarded          = declare("get-unguarded", "asks for no token on GET")
 	DeleteUnguarded       = declare("delete-unguarded", "asks for no token on DELETE, so anybody can end a session")
+	MethodsUnguarded      = declare("methods-unguarded", "asks for a token on GET, POST and DELETE only, and takes every other method for POST")
 	SlashUnguarded        = declare("slash-unguarded", "asks for no token when the path has a slash at the end")
 	MethodOverridden      = declare("method-overridden", "takes a POST for OPTIONS, and so as public, when X-HTTP-Method-Override says so")
 	ConnectionRemembered  = declare("connection-remembered", "remembers the token of a connection that the client asks to keep")

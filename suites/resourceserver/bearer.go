@@ -2,7 +2,6 @@ package resourceserver
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -130,11 +129,11 @@ var _ = suites.Register(suites.Check{
 		tried := d.TryCalls(
 			probes.Variation{Name: "a form", Change: func(m *probes.Message, sound string) {
 				m.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-				message, _ := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": m.Method, "params": m.Params}) // made of strings
+				message, _ := m.JSON(nil) // our own message always encodes
 				m.Body = []byte(url.Values{"access_token": {sound}, "message": {string(message)}}.Encode())
 			}},
 			probes.Variation{Name: "a JSON member", Change: func(m *probes.Message, sound string) {
-				m.Body, _ = json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": m.Method, "params": m.Params, "access_token": sound})
+				m.Body, _ = m.JSON(map[string]any{"access_token": sound})
 			}},
 		)
 
