@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,12 +16,12 @@ import (
 
 // TryForgeries presents forgeries of a sound access token between two sound
 // calls. It needs access tokens that are JWTs.
-func (d *Deployment) TryForgeries(forgeries ...tokens.Forgery) *Future[[]Varied] {
+func (d *Deployment) TryForgeries(forgeries ...tokens.Recipe) *Future[[]Varied] {
 	return Start(d, func(ctx context.Context) ([]Varied, error) { return d.GuardedForgeries(ctx, forgeries...) })
 }
 
 // GuardedForgeries is TryForgeries within a probe.
-func (d *Deployment) GuardedForgeries(ctx context.Context, forgeries ...tokens.Forgery) ([]Varied, error) {
+func (d *Deployment) GuardedForgeries(ctx context.Context, forgeries ...tokens.Recipe) ([]Varied, error) {
 	sound, err := d.soundCall(ctx)
 	if err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func (d *Deployment) GuardedForgeries(ctx context.Context, forgeries ...tokens.F
 
 // present makes the protected call with forgeries of a token that works, and
 // shows afterwards that it still does.
-func (d *Deployment) present(ctx context.Context, sound string, forgeries []tokens.Forgery) ([]Varied, error) {
+func (d *Deployment) present(ctx context.Context, sound string, forgeries []tokens.Recipe) ([]Varied, error) {
 	if err := d.closedToAnybody(ctx); err != nil {
 		return nil, err
 	}
@@ -123,14 +124,86 @@ func (d *Deployment) mintLike(ctx context.Context, sound string) (string, error)
 
 // TryMinted presents tokens that the lab's key has signed, made from a sound one
 // of its making, between two calls with that.
-func (d *Deployment) TryMinted(minted ...tokens.Forgery) *Future[[]Varied] {
+func (d *Deployment) TryMinted(minted ...tokens.Recipe) *Future[[]Varied] {
+	return Start(d, func(ctx context.Context) ([]Varied, error) { return d.Minted(ctx, minted...) })
+}
+
+// Minted is TryMinted within a probe.
+func (d *Deployment) Minted(ctx context.Context, minted ...tokens.Recipe) ([]Varied, error) {
+	sound, err := d.LabToken(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.present(ctx, sound, minted)
+}
+
+// TryAudiences presents tokens that the lab's key has signed for audiences made
+// from the resource's identifier.
+func (d *Deployment) TryAudiences(make func(resource string) []string) *Future[[]Varied] {
 	return Start(d, func(ctx context.Context) ([]Varied, error) {
-		sound, err := d.LabToken(ctx)
+		resource, err := d.Resource(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return d.present(ctx, sound, minted)
+		return d.Minted(ctx, d.Target.Lab.For(make(resource)...)...)
 	})
+}
+
+// TryAudienceValues is TryAudiences for values of aud that are no strings.
+func (d *Deployment) TryAudienceValues(make func(resource string) []any) *Future[[]Varied] {
+	return Start(d, func(ctx context.Context) ([]Varied, error) {
+		resource, err := d.Resource(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var minted []tokens.Recipe
+		for _, value := range make(resource) {
+			minted = append(minted, d.Target.Lab.With(fmt.Sprintf("whose aud is %q", value), tokens.Audience(value)))
+		}
+		return d.Minted(ctx, minted...)
+	})
+}
+
+// ForeignToken presents a genuine token for another resource of the same
+// authorization server.
+func (d *Deployment) ForeignToken(ctx context.Context) (*Answer, error) {
+	token, err := d.foreignToken(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.GuardedCall(ctx, func(ctx context.Context, _ string) (*Answer, error) {
+		if err := d.closedToAnybody(ctx); err != nil {
+			return nil, err
+		}
+		return d.Call(ctx, token)
+	})
+}
+
+// foreignToken gets a genuine token for the other resource. One that is for this
+// resource too proves nothing.
+func (d *Deployment) foreignToken(ctx context.Context) (string, error) {
+	c, err := d.Client(ctx)
+	if err != nil {
+		return "", err
+	}
+	t, err := d.Grant(wire.For(ctx, "control"), c, With("resource", d.Target.OtherResource))
+	if err != nil {
+		return "", err
+	}
+	jwt, ok := t.JWT()
+	if !ok {
+		return t.Access, nil
+	}
+	audience := jwt.Audience()
+	resource, err := d.Resource(ctx)
+	if err != nil {
+		return "", err
+	}
+	if slices.Contains(audience, resource) || !slices.Contains(audience, d.Target.OtherResource) {
+		return "", &Blocked{By: "as-audience-follows-resource", Owner: reports.AuthServer,
+			Err: fmt.Errorf("the token for %q is for %q", d.Target.OtherResource, audience)}
+	}
+	return t.Access, nil
 }
 
 // LabToken is a sound token that the lab's key has signed and that is accepted.
@@ -157,7 +230,7 @@ var ErrOutOfReach = errors.New("the resource server is not on loopback, where a 
 
 // TryImpostor presents forgeries of a sound token that make tells for an attacker
 // whose keys and metadata are served at the address.
-func (d *Deployment) TryImpostor(make func(a *tokens.Attacker, address string) []tokens.Forgery) *Future[*Impostor] {
+func (d *Deployment) TryImpostor(make func(a *tokens.Attacker, address string) []tokens.Recipe) *Future[*Impostor] {
 	return Start(d, func(ctx context.Context) (*Impostor, error) {
 		sound, err := d.soundCall(ctx)
 		if err != nil {

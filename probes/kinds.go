@@ -122,7 +122,7 @@ func (d *Deployment) Refusals(ctx context.Context) ([]Refusal, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range []tokens.Forgery{attacker.SameKeyID(), tokens.Altered("sub", "mcpassay"), tokens.SignatureForgeries()[0]} {
+		for _, f := range []tokens.Recipe{attacker.SameKeyID(), tokens.Altered("sub", "mcpassay"), tokens.BrokenSignatures()[0]} {
 			if forged, err := f.Make(sound); err == nil {
 				bad = append(bad, credential{"a token " + f.Name, forged})
 			}

@@ -239,7 +239,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20250618,
 	Covers:   []string{"rs-rejects-non-access-tokens", "tu-wrong-token-kinds"},
 	Remedy:   "Check typ and aud of a JWT, and token_type of an introspection answer; that the issuer knows a string does not make it an access token.",
-	Faults:   []fault.Fault{fault.RefreshTokenAccepted, fault.AcceptAnyType, fault.GarbageAccepted},
+	Faults:   []fault.Fault{fault.RefreshTokenAccepted, fault.IDTokenAccepted, fault.GarbageAccepted},
 	Specs: func(d *probes.Deployment) {
 		tried := probes.Start(d, d.OtherKinds)
 		judge := func(names ...string) func(SpecContext) {
