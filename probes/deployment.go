@@ -110,6 +110,7 @@ type bench struct {
 	baseline   *Shared[*Tokens]
 	era        *Shared[*Era]
 	sessions   *Shared[bool]
+	lab        *Shared[string]
 	replay     *Shared[*Replay]
 	firstCall  *Shared[string]
 	fresh      fresh
@@ -152,6 +153,7 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	b.baseline = Share(d, b.firstGrant)
 	b.era = Share(d, b.detectEra)
 	b.sessions = Share(d, b.detectSessions)
+	b.lab = Share(d, b.firstLabToken)
 	b.replay = Share(d, b.replayRefresh)
 	b.firstCall = Share(d, func(ctx context.Context) (string, error) { return b.view(ctx).soundCall(ctx) })
 	b.scoping = Share(d, b.exploreScopes)

@@ -41,3 +41,24 @@ func (d *Deployment) Keys(ctx context.Context) ([]*wire.Document, error) {
 	}
 	return keys, nil
 }
+
+// KeySet is the authorization server's key set as it serves it; empty if it
+// publishes none.
+func (d *Deployment) KeySet(ctx context.Context) (json.RawMessage, error) {
+	metadata, err := d.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !metadata.Has("jwks_uri") {
+		return json.RawMessage(`{"keys":[]}`), nil
+	}
+	endpoint, err := d.ServerEndpoint(ctx, "jwks_uri")
+	if err != nil {
+		return nil, err
+	}
+	fetched := d.fetch(ctx, "jwks", endpoint)
+	if fetched.Err != nil {
+		return nil, &Blocked{By: "as-metadata-endpoints-answer", Owner: reports.AuthServer, Err: fmt.Errorf("jwks_uri: %w", fetched.Err)}
+	}
+	return fetched.Response.Body, nil
+}

@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
-	"github.com/mcpassay/mcpassay/reports"
 )
 
 // Protocol versions, which name the two wire eras: up to Legacy a connection
@@ -100,19 +99,25 @@ func (a *Answer) Said() string {
 	return fmt.Sprintf("answered %d", a.Status)
 }
 
+// JSON is the message as JSON-RPC, with further members beside its own.
+func (m *Message) JSON(further map[string]any) ([]byte, error) {
+	request := map[string]any{"jsonrpc": "2.0", "method": m.Method}
+	if !strings.HasPrefix(m.Method, "notifications/") {
+		request["id"] = 1
+	}
+	if m.Params != nil {
+		request["params"] = m.Params
+	}
+	maps.Copy(request, further)
+	return json.Marshal(request)
+}
+
 // post sends a message. It adds what every message needs and is not set.
 func (b *bench) post(ctx context.Context, target string, m *Message) (*wire.Response, error) {
 	body := m.Body
 	if body == nil && (m.HTTPMethod == "" || m.HTTPMethod == http.MethodPost) {
-		request := map[string]any{"jsonrpc": "2.0", "method": m.Method}
-		if m.Method != "notifications/initialized" {
-			request["id"] = 1
-		}
-		if m.Params != nil {
-			request["params"] = m.Params
-		}
 		var err error
-		if body, err = json.Marshal(request); err != nil {
+		if body, err = m.JSON(nil); err != nil {
 			return nil, err
 		}
 	}
@@ -217,8 +222,7 @@ func (b *bench) detectEra(ctx context.Context) (*Era, error) {
 		return nil, err
 	}
 	if s == nil {
-		return nil, &Blocked{By: "rs-accepts-bearer-header", Owner: reports.ResourceServer,
-			Err: fmt.Errorf("a sound token does not open the MCP endpoint: %s", a.Said())}
+		return nil, d.soundRefused(ctx, token, a)
 	}
 	return &Era{s.version}, nil
 }
@@ -390,8 +394,7 @@ func (d *Deployment) soundCall(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if !a.Served() {
-		return "", &Blocked{By: "rs-accepts-bearer-header", Owner: reports.ResourceServer,
-			Err: errors.New("the protected call with a sound token was " + a.Said())}
+		return "", d.soundRefused(ctx, token, a)
 	}
 	return token, nil
 }

@@ -1,11 +1,14 @@
 package reference
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/reference/fault"
 )
 
@@ -82,7 +85,7 @@ func (e *endpoint) misplacedToken(r *http.Request) (string, error) {
 		return token, nil
 	}
 	if !strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "application/x-www-form-urlencoded") {
-		return "", nil
+		return e.tokenInJSON(r)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
 	if err != nil {
@@ -98,6 +101,24 @@ func (e *endpoint) misplacedToken(r *http.Request) (string, error) {
 		r.Header.Set("Content-Type", "application/json") // the message came with the token
 	}
 	return token, nil
+}
+
+// tokenInJSON is a member beside the JSON-RPC message, which is nobody's business
+// but that of middleware that looks for tokens in parsed bodies.
+func (e *endpoint) tokenInJSON(r *http.Request) (string, error) {
+	if !e.faults.Has(fault.TokenInBody) || r.Method != http.MethodPost {
+		return "", nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	if err != nil {
+		return "", errMalformed
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	members, err := tokens.ParseObject(body)
+	if err != nil {
+		return "", nil //nolint:nilerr // what is wrong with it is said where it is read
+	}
+	return stringOf(members["access_token"]), nil
 }
 
 // admitsAnyway is who a refused request is taken to come from when a fault leaves
@@ -118,8 +139,15 @@ func (e *endpoint) admitsAnyway(r *http.Request) *caller {
 	if owner != nil && bare && e.faults.Has(fault.SessionAuthenticates) {
 		return owner
 	}
-	if remembered != nil && bare {
+	if remembered != nil && bare && asksToKeep(r) {
 		return remembered
+	}
+	if e.faults.Has(fault.MethodOverridden) && r.Header.Get("X-HTTP-Method-Override") == http.MethodOptions {
+		return anonymous() // as preflight requests are
+	}
+	if bare && e.faults.Has(fault.MethodsUnguarded) && !slices.Contains([]string{http.MethodGet, http.MethodPost, http.MethodDelete}, r.Method) {
+		r.Method = http.MethodPost
+		return anonymous()
 	}
 	if !bare || !e.leavesOpen(r) {
 		return nil
@@ -128,6 +156,11 @@ func (e *endpoint) admitsAnyway(r *http.Request) *caller {
 		return owner // the session's streams and its end are its owner's
 	}
 	return anonymous()
+}
+
+// asksToKeep tells whether the client asked for the connection to be kept.
+func asksToKeep(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Connection"), "keep-alive")
 }
 
 // leavesOpen tells whether a fault leaves this kind of request unguarded.

@@ -44,6 +44,12 @@ func (v *verifier) overlooks(ctx context.Context, check string, t *tokens.Token)
 	return false
 }
 
+// refusesWrongly tells whether a fault makes a check refuse what it should not.
+func (v *verifier) refusesWrongly(check string, t *tokens.Token) bool {
+	_, isString := t.String("aud")
+	return check == tokens.CheckAudience && !isString && v.faults.Has(fault.AudienceArrayRefused)
+}
+
 // believesIDToken takes a statement to the client about its user for a permission.
 func (v *verifier) believesIDToken(t *tokens.Token) bool {
 	_, forClient := t.String("client_id")

@@ -83,6 +83,9 @@ func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 		faults:    rs.faults,
 		upstream:  upstreamURL,
 	}
+	if rs.faults.Has(fault.AudienceSlashExpected) {
+		e.verifier.audience += "/"
+	}
 	e.startMCP()
 	rs.endpoints[path] = e
 	return e
@@ -218,7 +221,7 @@ func (e *endpoint) authenticate(r *http.Request) (*caller, error) {
 			return owner, nil
 		}
 	}
-	if err == nil && e.faults.Has(fault.ConnectionRemembered) {
+	if err == nil && e.faults.Has(fault.ConnectionRemembered) && asksToKeep(r) {
 		e.remember(e.connections, r.RemoteAddr, who)
 	}
 	return who, err

@@ -39,6 +39,8 @@ func (v *verifier) verify(ctx context.Context, token string) (*caller, error) {
 	for _, c := range checks {
 		err := c.Test(t)
 		switch {
+		case v.refusesWrongly(c.Name, t):
+			return nil, errInvalidToken
 		case err == nil, v.overlooks(ctx, c.Name, t):
 		case errors.Is(err, errUnavailable):
 			return nil, err

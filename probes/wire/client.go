@@ -225,9 +225,27 @@ func (c *Client) once(req *http.Request) (*Response, error) {
 	return res, nil
 }
 
+type transportKey struct{}
+
+// Alone returns a context whose requests share one connection that no other
+// request uses. The caller calls done when they are over.
+func (c *Client) Alone(ctx context.Context) (alone context.Context, done func()) {
+	own := c.base.(*http.Transport).Clone()
+	own.MaxConnsPerHost = 1
+	return context.WithValue(ctx, transportKey{}, http.RoundTripper(own)), own.CloseIdleConnections
+}
+
+// transport is what carries the requests of ctx.
+func (c *Client) transport(ctx context.Context) http.RoundTripper {
+	if own, ok := ctx.Value(transportKey{}).(http.RoundTripper); ok {
+		return own
+	}
+	return c.base
+}
+
 func (c *Client) roundTrip(req *http.Request, into *Response) (time.Duration, error) {
 	start := time.Now()
-	res, err := c.base.RoundTrip(req)
+	res, err := c.transport(req.Context()).RoundTrip(req)
 	if err != nil {
 		return time.Since(start), err
 	}

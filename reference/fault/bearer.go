@@ -3,7 +3,7 @@ package fault
 // Faults in where the resource server looks for a token and which requests it asks one of.
 var (
 	TokenInQuery          = declare("token-in-query", "takes a token from the query string")
-	TokenInBody           = declare("token-in-body", "takes a token from a form body")
+	TokenInBody           = declare("token-in-body", "takes a token from a form or JSON body")
 	SecondMethodIgnored   = declare("second-method-ignored", "ignores a second token in the query string or in a form beside the header")
 	SecondMethodWins      = declare("second-method-wins", "prefers the token in the query string or in a form to the one in the header")
 	SecondHeaderWins      = declare("second-header-wins", "uses the last of two Authorization headers")
@@ -17,9 +17,10 @@ var (
 	NotificationUnguarded = declare("notification-unguarded", "asks for no token on notifications")
 	GetUnguarded          = declare("get-unguarded", "asks for no token on GET")
 	DeleteUnguarded       = declare("delete-unguarded", "asks for no token on DELETE, so anybody can end a session")
+	MethodsUnguarded      = declare("methods-unguarded", "asks for a token on GET, POST and DELETE only, and takes every other method for POST")
 	SlashUnguarded        = declare("slash-unguarded", "asks for no token when the path has a slash at the end")
 	MethodOverridden      = declare("method-overridden", "takes a POST for OPTIONS, and so as public, when X-HTTP-Method-Override says so")
-	ConnectionRemembered  = declare("connection-remembered", "remembers the token of a connection for later requests")
+	ConnectionRemembered  = declare("connection-remembered", "remembers the token of a connection that the client asks to keep")
 	IdentityHeaderTrusted = declare("identity-header-trusted", "believes X-Forwarded-User")
 	EffectBeforeCheck     = declare("effect-before-check", "runs a request before it looks at the token")
 	AnswersCacheable      = declare("answers-cacheable", "marks answers to authenticated requests as publicly cacheable")

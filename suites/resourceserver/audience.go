@@ -1,0 +1,216 @@
+package resourceserver
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/mcpassay/mcpassay/fixtures/tokens"
+	"github.com/mcpassay/mcpassay/probes"
+	"github.com/mcpassay/mcpassay/reference/fault"
+	"github.com/mcpassay/mcpassay/suites"
+)
+
+// labTokens needs a resource server that takes what the lab's key has signed, so
+// that tokens can be presented which only its authorization server could issue.
+func labTokens(ctx context.Context, d *probes.Deployment) (bool, string) {
+	if ok, want := suites.OurIssuer(ctx, d); !ok {
+		return false, want
+	}
+	taken, err := d.TakesLabTokens(ctx)
+	return err != nil || taken, "a resource server that verifies access tokens itself, and this one looks them up"
+}
+
+var ownAudience = []suites.Cite{
+	{Doc: "MCP 2026-07-28", Section: "Token Audience Binding and Validation"}, {Doc: "RFC 9068", Section: "4"}, {Doc: "RFC 8707", Section: "2"},
+}
+
+const exactAudience = "Compare aud with the server's own identifier, whole and by equality, and refuse the token if none of its values is that."
+
+var _ = suites.Register(suites.Check{
+	ID:       "rs-audience-validated",
+	Title:    "A token for another resource of the same authorization server is refused",
+	Role:     suites.RS,
+	Area:     suites.Audience,
+	Level:    suites.Must,
+	Severity: suites.Critical,
+	Cites:    ownAudience,
+	Since:    suites.V20250618,
+	Covers:   []string{"rs-audience-validated", "aud-foreign-token-refused", "aud-introspected-token"},
+	Remedy:   "Check aud (or what introspection says of it) against the server's own identifier; a signature only tells who issued a token, not for whom.",
+	Needs:    []suites.Need{suites.OtherResource},
+	Faults:   []fault.Fault{fault.AcceptAnyAudience, fault.AudienceOriginMatch},
+	Specs: func(d *probes.Deployment) {
+		tried := probes.Start(d, d.ForeignToken)
+
+		It("though it is genuine", func(ctx SpecContext) {
+			answer, err := tried.Await(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(answer.Served()).To(BeFalse(), "a token that was asked for %s opens the protected call", d.Target.OtherResource)
+		})
+	},
+})
+
+var _ = suites.Register(suites.Check{
+	ID:       "rs-audience-missing-refused",
+	Title:    "A token for nobody in particular is refused",
+	Role:     suites.RS,
+	Area:     suites.Audience,
+	Level:    suites.Must,
+	Severity: suites.High,
+	Cites:    ownAudience,
+	Since:    suites.V20250618,
+	Covers:   []string{"rs-audience-missing-rejected", "aud-missing-refused"},
+	Remedy:   "Refuse tokens without aud; many libraries check the claim only if it is there.",
+	Needs:    []suites.Need{labTokens},
+	Faults:   []fault.Fault{fault.AcceptMissingAudience},
+	Specs: func(d *probes.Deployment) {
+		tried := d.TryMinted(d.Target.Lab.EmptyAudiences()...)
+
+		It("whose aud is missing, null or empty", func(ctx SpecContext) {
+			expectRefused(ctx, d, tried, "the protected call is carried out for a token without an audience")
+		})
+	},
+})
+
+var _ = suites.Register(suites.Check{
+	ID:       "rs-audience-generic-refused",
+	Title:    "An audience that means everything does not mean this server",
+	Role:     suites.RS,
+	Area:     suites.Audience,
+	Level:    suites.Should,
+	Severity: suites.High,
+	Cites:    ownAudience,
+	Since:    suites.V20251125,
+	Covers:   []string{"rs-audience-generic-rejected"},
+	Remedy:   exactAudience,
+	Needs:    []suites.Need{labTokens},
+	Faults:   []fault.Fault{fault.AudienceGeneric, fault.AcceptAnyAudience},
+	Specs: func(d *probes.Deployment) {
+		tried := probes.Start(d, func(ctx context.Context) ([]probes.Varied, error) {
+			x, err := d.Discovery(ctx)
+			if err != nil {
+				return nil, err
+			}
+			c, err := d.Client(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return d.Minted(ctx, d.Target.Lab.For("api", "account", "default", "*", x.Issuer, c.ID)...)
+		})
+
+		It("such as the issuer, the client or the word api", func(ctx SpecContext) {
+			expectRefused(ctx, d, tried, "the protected call is carried out for a token that is not for this server in particular")
+		})
+	},
+})
+
+var _ = suites.Register(suites.Check{
+	ID:       "rs-audience-exact",
+	Title:    "An audience that resembles the server's is not taken for it",
+	Role:     suites.RS,
+	Area:     suites.Audience,
+	Level:    suites.Must,
+	Severity: suites.Critical,
+	Cites:    []suites.Cite{{Doc: "RFC 7519", Section: "4.1.3"}, {Doc: "RFC 8725", Section: "3.9"}, {Doc: "MCP 2026-07-28", Section: "Token Audience Binding and Validation"}},
+	Since:    suites.V20250618,
+	Covers:   []string{"rs-audience-prefix-confusion", "aud-comparison-exact"},
+	Remedy:   exactAudience,
+	Needs:    []suites.Need{labTokens},
+	Faults:   []fault.Fault{fault.AudiencePrefixMatch, fault.AudienceOriginMatch, fault.AudienceHostMatch, fault.AudienceCaseFolded},
+	Specs: func(d *probes.Deployment) {
+		looksLike := d.TryAudiences(tokens.Lookalikes)
+		joined := d.TryAudiences(func(resource string) []string {
+			return []string{resource + ",https://elsewhere.example", resource + " https://elsewhere.example", "https://elsewhere.example " + resource}
+		})
+		slashed := d.TryAudiences(func(resource string) []string { return []string{otherSlash(resource)} })
+
+		It("be it longer, shorter or elsewhere", func(ctx SpecContext) {
+			tolerable := map[string]bool{}
+			if u, err := url.Parse(d.Endpoint.String()); err == nil {
+				tolerable["meant for "+u.Scheme+"://"+u.Host] = true // documented as such by some
+			}
+			var taken []string
+			for _, name := range served(awaited(ctx, d, looksLike)) {
+				if !tolerable[name] {
+					taken = append(taken, name)
+				}
+			}
+			Expect(taken).To(BeEmpty(), "the protected call is carried out for tokens for others")
+			if len(served(awaited(ctx, d, looksLike))) > 0 {
+				suites.Warn("tokens for the whole origin are accepted: every server on it can use them against the others")
+			}
+		})
+		It("nor found within a longer text", func(ctx SpecContext) {
+			expectRefused(ctx, d, joined, "the protected call is carried out for a token whose aud has the server's identifier somewhere in it")
+			if len(served(awaited(ctx, d, slashed))) > 0 {
+				d.Note("a slash at the end of the audience makes no difference")
+			}
+		})
+	},
+})
+
+// otherSlash is the resource with a slash at the end, or without the one it has.
+func otherSlash(resource string) string {
+	if cut, had := strings.CutSuffix(resource, "/"); had {
+		return cut
+	}
+	return resource + "/"
+}
+
+var _ = suites.Register(suites.Check{
+	ID:       "rs-audience-array-accepted",
+	Title:    "An audience may be written as an array",
+	Role:     suites.RS,
+	Area:     suites.Audience,
+	Level:    suites.Must,
+	Severity: suites.Low,
+	Cites:    []suites.Cite{{Doc: "RFC 7519", Section: "4.1.3"}},
+	Since:    suites.V20250618,
+	Covers:   []string{"aud-comparison-exact"},
+	Remedy:   "Read aud as a string and as an array of strings.",
+	Needs:    []suites.Need{labTokens},
+	Faults:   []fault.Fault{fault.AudienceArrayRefused},
+	Specs: func(d *probes.Deployment) {
+		single := d.TryAudienceValues(func(resource string) []any { return []any{[]string{resource}} })
+		several := d.TryAudienceValues(func(resource string) []any {
+			return []any{[]string{resource, "https://elsewhere.example"}, []string{"https://elsewhere.example", resource}}
+		})
+
+		It("with the server's identifier in it", func(ctx SpecContext) {
+			for _, v := range awaited(ctx, d, single) {
+				Expect(v.Served()).To(BeTrue(), "a token whose aud is an array of the server's identifier is refused: %s", v.Said())
+			}
+			for _, v := range awaited(ctx, d, several) {
+				if !v.Served() {
+					d.Note("a token that is for others too is refused: %s", v.Said())
+				}
+			}
+		})
+	},
+})
+
+var _ = suites.Register(suites.Check{
+	ID:       "rs-rejects-upstream-token",
+	Title:    "A token for the API behind the server is not accepted by the server",
+	Role:     suites.RS,
+	Area:     suites.Passthrough,
+	Level:    suites.Must,
+	Severity: suites.Critical,
+	Cites:    []suites.Cite{{Doc: "MCP 2026-07-28", Section: "Security Best Practices, Token Passthrough"}, {Doc: "RFC 9700", Section: "4.10.2"}},
+	Since:    suites.V20250618,
+	Covers:   []string{"rs-rejects-upstream-token", "aud-upstream-token-refused"},
+	Remedy:   "Accept only tokens whose audience is the MCP server; get tokens for the API behind it by token exchange.",
+	Needs:    []suites.Need{suites.UpstreamSeen, labTokens},
+	Faults:   []fault.Fault{fault.UpstreamTokenAccepted, fault.AcceptAnyAudience},
+	Specs: func(d *probes.Deployment) {
+		tried := d.TryMinted(d.Target.Lab.For(d.Target.Upstream.Resource())...)
+
+		It("though the same issuer signed it", func(ctx SpecContext) {
+			expectRefused(ctx, d, tried, "a token for the upstream API opens the MCP endpoint")
+		})
+	},
+})
