@@ -131,11 +131,12 @@ func (e *endpoint) route(r *http.Request, m messages) http.Handler {
 	case r.Method == http.MethodDelete && e.faults.Has(fault.SessionNeverEnds):
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	case r.Method == http.MethodPost && len(m) > 0 && r.Header.Get("Mcp-Session-Id") == "":
-		if e.faults.Has(fault.SessionNeverMissing) {
-			return e.stateless
+		status := http.StatusBadRequest
+		if e.faults.Has(fault.SessionMissingStatus) {
+			status = http.StatusNotFound
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			answerRPC(w, http.StatusBadRequest, first.id, rpcError{Code: rpcInvalidRequest, Message: "Mcp-Session-Id is required"})
+			answerRPC(w, status, first.id, rpcError{Code: rpcInvalidRequest, Message: "Mcp-Session-Id is required"})
 		})
 	}
 	return e.stateful
@@ -228,6 +229,7 @@ func (e *endpoint) bend(r *http.Request, m messages) {
 		if modern {
 			header = modernVersion
 			e.fillIn(r, header)
+			m[0].version = header
 		}
 		r.Header.Set("MCP-Protocol-Version", header)
 	}

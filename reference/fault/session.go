@@ -9,6 +9,6 @@ var (
 	SessionSequential      = declare("session-sequential", "numbers its sessions")
 	SessionNotASCII        = declare("session-not-ascii", "issues session ids with other than visible ASCII characters")
 	SessionNeverEnds       = declare("session-never-ends", "goes on serving a session that was ended")
-	SessionNeverMissing    = declare("session-never-missing", "serves requests without a session id although it demanded initialize")
+	SessionMissingStatus   = declare("session-missing-status", "answers 404 to a request that lacks its session id")
 	IdentityFromClientInfo = declare("identity-from-client-info", "lets a client that calls itself admin do everything")
 )
