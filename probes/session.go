@@ -199,18 +199,18 @@ func (d *Deployment) EndedSession(ctx context.Context) (*Ended, error) {
 	})
 }
 
-// An Expired is a call with an expired token.
-type Expired struct{ Within, Outside *Answer }
+// ExpiredCalls are calls with an expired token.
+type ExpiredCalls struct{ Within, Outside *Answer }
 
 // CallExpired lets a token expire and calls with it in a session that was opened
 // with a sound token of the same user, and outside any.
-func (d *Deployment) CallExpired(ctx context.Context) (*Expired, error) {
+func (d *Deployment) CallExpired(ctx context.Context) (*ExpiredCalls, error) {
 	token, err := d.expiredToken(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return InSession(ctx, d, func(ctx context.Context, s *Session) (*Expired, error) {
-		x := &Expired{}
+	return InSession(ctx, d, func(ctx context.Context, s *Session) (*ExpiredCalls, error) {
+		x := &ExpiredCalls{}
 		if x.Within, err = s.Call(ctx, token); err != nil {
 			return nil, err
 		}

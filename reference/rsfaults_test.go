@@ -422,7 +422,7 @@ var sessionSymptoms = map[fault.Fault]symptom{
 		id := d.open(token)
 		return d.legacy(token, id, "", nil, verb("DELETE")).StatusCode == 204 && served(d.legacy(token, id, "tools/list", nil))
 	},
-	fault.SessionNeverMissing: func(d *desk) bool { return served(d.legacy(d.token(), "", "tools/list", nil)) },
+	fault.SessionMissingStatus: func(d *desk) bool { return d.legacy(d.token(), "", "tools/list", nil).StatusCode == 404 },
 	fault.IdentityFromClientInfo: func(d *desk) bool {
 		admin := map[string]any{"name": "read_note", "arguments": map[string]any{}, "_meta": map[string]any{
 			"io.modelcontextprotocol/protocolVersion":    modernVersion,
