@@ -113,6 +113,7 @@ type bench struct {
 	fresh      fresh
 	controls   controls
 	once       once
+	enrolling  enrolling
 	scoped     scopedTokens
 	scoping    *Shared[*Scoping]
 	stepUps    *Shared[[]*StepUp]
