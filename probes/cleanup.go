@@ -3,6 +3,7 @@ package probes
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,8 +47,10 @@ func (d *Deployment) Removed(c *Client) {
 func (d *Deployment) Clean(ctx context.Context) []reports.Residue {
 	d.created.mu.Lock()
 	clients, grants := slices.Clone(d.created.clients), slices.Clone(d.created.grants)
-	removed := d.created.removed
+	removed := maps.Clone(d.created.removed)
 	d.created.mu.Unlock()
+	// Nobody can revoke what a deleted client had: it went with the client.
+	grants = slices.DeleteFunc(grants, func(t *Tokens) bool { return removed[t.Client.ID] })
 
 	left := d.revokeAll(ctx, grants)
 	results := make([]error, len(clients))

@@ -116,6 +116,7 @@ type bench struct {
 	fresh      fresh
 	controls   controls
 	once       once
+	enrolling  enrolling
 	scoped     scopedTokens
 	scoping    *Shared[*Scoping]
 	stepUps    *Shared[[]*StepUp]

@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reports"
@@ -38,6 +38,7 @@ type Client struct {
 	Method      string         // token_endpoint_auth_method
 	RedirectURI string         // the one that a sound request names
 	Metadata    *wire.Document // what the registration answered; nil if registered by hand
+	Answer      *wire.Response // that answer
 
 	RedirectURIs []string // all that are known to be registered
 }
@@ -105,6 +106,9 @@ func (d *Deployment) Register(ctx context.Context, metadata map[string]any) (*Re
 	if err != nil {
 		return nil, err
 	}
+	if err := d.enrolling.full(); err != nil {
+		return nil, err
+	}
 	if !d.tally.take("registrations", d.Target.MaxRegistrations) {
 		return nil, &Blocked{By: "registration budget", Owner: reports.Configuration,
 			Err: fmt.Errorf("the budget of %d registrations is used up", d.Target.MaxRegistrations)}
@@ -119,19 +123,22 @@ func (d *Deployment) Register(ctx context.Context, metadata map[string]any) (*Re
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
+	began := time.Now()
 	res, err := d.wire.Do(req)
 	if err != nil {
+		d.enrolling.failed(err)
 		return nil, err
 	}
 	r := &Registration{Response: res}
-	if r.Document, err = wire.ParseDocument(res.Body); err != nil {
-		r.Document = nil
-		return r, nil
+	if doc, err := wire.ParseDocument(res.Body); err == nil {
+		r.Document = doc
 	}
 	id, ok := r.Document.String("client_id")
 	if (res.Status == http.StatusCreated || res.Status == http.StatusOK) && ok && id != "" {
 		r.Client = registered(id, r.Document, metadata)
+		r.Client.Answer = res
 		d.created.client(r.Client)
+		d.enrolling.success(began)
 	}
 	return r, nil
 }
@@ -164,20 +171,13 @@ func registered(id string, doc *wire.Document, asked map[string]any) *Client {
 // RegisterSoundly registers a client with the members changed as given, and errs
 // if the server refuses. A nil value leaves a member out.
 func (d *Deployment) RegisterSoundly(ctx context.Context, change map[string]any) (*Client, error) {
-	metadata := d.NativeClient(ctx)
-	maps.Copy(metadata, change)
-	for name, value := range metadata {
-		if value == nil {
-			delete(metadata, name)
-		}
-	}
-	r, err := d.Register(ctx, metadata)
+	r, err := d.RegisterChanged(ctx, change)
 	if err != nil {
 		return nil, err
 	}
 	if r.Client == nil {
 		return nil, &Blocked{By: "as-dcr-usable", Owner: reports.AuthServer,
-			Err: fmt.Errorf("an ordinary registration was answered %d", r.Response.Status)}
+			Err: &RefusedRegistration{Status: r.Response.Status, Code: r.Code()}}
 	}
 	return r.Client, nil
 }

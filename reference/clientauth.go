@@ -111,7 +111,8 @@ func (s *AuthServer) proofHolds(shown presented, client *Client) bool {
 	case authNone:
 		return true
 	case authBasic, authPost:
-		return client.Secret != "" && same(shown.proof, client.Secret)
+		unusable := s.faults.Has(fault.RegisterSecretUnusable) && client.SelfRegistered
+		return client.Secret != "" && same(shown.proof, client.Secret) && !unusable
 	case authAssertion:
 		return s.assertionHolds(shown.proof, client)
 	}

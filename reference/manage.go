@@ -38,11 +38,15 @@ func (s *AuthServer) manage(w http.ResponseWriter, r *http.Request) {
 // managed finds the client that a request may manage, or nil.
 func (s *AuthServer) managed(r *http.Request) (*Client, string) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	client, ok := s.clients.get(r.PathValue("client"), s.now())
+	id, respelt := r.PathValue("client"), false
+	if s.faults.Has(fault.ManageOtherSpelling) {
+		id, _, respelt = strings.Cut(id, ";")
+	}
+	client, ok := s.clients.get(id, s.now())
 	if !ok || client.deleted {
 		return nil, ""
 	}
-	if s.faults.Has(fault.ManageUnguarded) {
+	if s.faults.Has(fault.ManageUnguarded) || respelt {
 		return client, token
 	}
 	if !strings.EqualFold(scheme, "Bearer") || !s.managesWith(client, token) {

@@ -25,8 +25,12 @@ func (s *AuthServer) redirectURIsAllowed(client *Client) *denial {
 		n > maxRedirectURIs && !s.faults.Has(fault.RegisterUnbounded) {
 		return refuse(invalidRedirectURI, "between 1 and %d redirect_uris are required", maxRedirectURIs)
 	}
+	kind := client.ApplicationType
+	if kind == "" && s.faults.Has(fault.RegisterWebByDefault) {
+		kind = "web"
+	}
 	for _, uri := range client.RedirectURIs {
-		if problem := s.redirectURIAllowed(uri, client.ApplicationType); problem != nil {
+		if problem := s.redirectURIAllowed(uri, kind); problem != nil {
 			return problem
 		}
 	}
@@ -158,13 +162,18 @@ func (s *AuthServer) policyOverlooked(uri string) bool {
 	case s.faults.Has(fault.RegisterRelative):
 		return strings.HasPrefix(uri, "/")
 	case s.faults.Has(fault.RegisterLoopbackText):
-		return beginsLikeLoopback(uri)
+		return !isLoopback(uri) && beginsLikeLoopback(uri)
 	case s.faults.Has(fault.RegisterLoopbackWithin):
-		return scheme == "http" && (strings.Contains(rest, "127.0.0.1") || strings.Contains(rest, "localhost") || strings.Contains(rest, "[::1]"))
+		return !isLoopback(uri) && scheme == "http" && (strings.Contains(rest, "127.0.0.1") || strings.Contains(rest, "localhost") || strings.Contains(rest, "[::1]"))
 	case s.faults.Has(fault.RegisterCharacters):
 		return scheme == "https" && strings.ContainsAny(rest, " \r\n\t\x00")
 	}
 	return false
+}
+
+func isLoopback(uri string) bool {
+	u, err := url.Parse(uri)
+	return err == nil && loopback(u)
 }
 
 func beginsLikeLoopback(uri string) bool {

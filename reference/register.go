@@ -75,6 +75,8 @@ func (s *AuthServer) newSecret(id string) string {
 		return secret()[:6]
 	case s.faults.Has(fault.RegisterDerivedSecret):
 		return digest(id)
+	case s.faults.Has(fault.RegisterSharedSecret):
+		return digest(s.issuer)
 	}
 	return secret()
 }
@@ -89,6 +91,9 @@ func (s *AuthServer) chosen(client *Client, m *clientMetadata) {
 	}
 	if s.faults.Has(fault.RegisterChosenSecret) && proof != "" {
 		client.Secret = proof
+	}
+	if s.faults.Has(fault.RegisterPolicySkipped) {
+		client.needsNoConsent = !m.has("grant_types")
 	}
 	if s.faults.Has(fault.RegisterMassAssignment) {
 		for _, name := range []string{"skip_consent", "skipConsent", "trusted", "first_party", "is_first_party"} {
@@ -155,8 +160,8 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 
 // membersMissed holds the faults that refuse what has to be tolerated.
 func (s *AuthServer) membersMissed(m *clientMetadata) *denial {
-	if s.faults.Has(fault.RegisterOptionalRequired) && (!m.has("scope") || !m.has("client_name")) {
-		return refuse(invalidMetadata, "scope and client_name are required")
+	if s.faults.Has(fault.RegisterOptionalRequired) && !m.has("scope") && !m.has("client_name") {
+		return refuse(invalidMetadata, "scope or client_name is required")
 	}
 	if s.faults.Has(fault.RegisterUnknownRefused) {
 		for name := range m.members {

@@ -83,8 +83,11 @@ func (s *AuthServer) openScope(scope string) bool {
 
 // keysAllowed checks the authentication method and the keys it needs.
 func (s *AuthServer) keysAllowed(client *Client, m *clientMetadata) *denial {
-	if m.has("jwks") && m.has("jwks_uri") && !s.faults.Has(fault.RegisterTwoKeySets) {
-		return refuse(invalidMetadata, "jwks and jwks_uri exclude each other")
+	if m.has("jwks") && m.has("jwks_uri") {
+		if !s.faults.Has(fault.RegisterTwoKeySets) {
+			return refuse(invalidMetadata, "jwks and jwks_uri exclude each other")
+		}
+		client.described["jwks_uri"] = m.members["jwks_uri"]
 	}
 	if m.has("jwks_uri") && !m.has("jwks") {
 		return refuse(invalidMetadata, "keys are taken by value only")
