@@ -3,7 +3,6 @@ package authserver
 import (
 	"context"
 	"math"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -187,19 +186,4 @@ func variation(texts []string) int {
 		}
 	}
 	return int(float64(places) * math.Log2(alphabet(seen)))
-}
-
-// alphabet is how many characters there are of the kinds that are seen.
-func alphabet(seen string) float64 {
-	within := func(set string) bool { return strings.Trim(seen, set+"-") == "" }
-	const digits, lower = "0123456789", "abcdefghijklmnopqrstuvwxyz"
-	switch {
-	case within(digits):
-		return 10
-	case within(digits + "abcdef"), within(digits + "ABCDEF"):
-		return 16
-	case within(digits + lower), within(digits + strings.ToUpper(lower)):
-		return 36
-	}
-	return 64
 }

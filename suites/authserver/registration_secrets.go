@@ -107,22 +107,6 @@ func entropy(clients []*probes.Client) float64 {
 	return float64(max(0, len(shortest)-len(common)-strings.Count(shortest, "-"))) * math.Log2(alphabet(all.String()))
 }
 
-// alphabet is how many characters there are to choose from.
-func alphabet(text string) float64 {
-	for _, set := range []string{"0123456789-", "0123456789abcdef-", "0123456789ABCDEF-"} {
-		if strings.Trim(text, set) == "" {
-			return float64(len(set) - 1)
-		}
-	}
-	size := 0
-	for _, set := range []string{"0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "-_"} {
-		if strings.ContainsAny(text, set) {
-			size += len(set)
-		}
-	}
-	return float64(max(size, 2))
-}
-
 // derived tells whether a client's secret can be computed from its id.
 func derived(c *probes.Client) bool {
 	id, secret := []byte(c.ID), c.Secret
