@@ -32,7 +32,7 @@ type Target struct {
 
 	CodeLifetime time.Duration // of authorization codes, as the operator says; 0: not known
 
-	MaxRegistrations int           // default 60
+	MaxRegistrations int           // default 80
 	ProbeTimeout     time.Duration // default 90 s, waiting for turns included, and longer than Wait
 	Wait             time.Duration // how long a check may wait for something to expire; default 10 s
 
@@ -64,7 +64,7 @@ type UpstreamCredential struct {
 
 func (t *Target) setDefaults() {
 	if t.MaxRegistrations <= 0 {
-		t.MaxRegistrations = 60
+		t.MaxRegistrations = 80
 	}
 	if t.Wait <= 0 {
 		t.Wait = 10 * time.Second

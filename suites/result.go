@@ -12,7 +12,7 @@ import (
 // facet is the verdict on one assertion: the state of its spec and the trouble
 // of its probes decide.
 func facet(j *judged, s types.SpecReport, t *probes.Blocked, r Revision) reports.Facet {
-	f := reports.Facet{Title: s.LeafNodeText, Message: j.view.Redact(strings.TrimSpace(s.Failure.Message))}
+	f := reports.Facet{Title: s.LeafNodeText, Message: j.view.Redact(tidy(s.Failure.Message))}
 	override, overridden := overriding(s)
 	switch s.State {
 	case types.SpecStatePassed:
