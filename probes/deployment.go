@@ -148,7 +148,7 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	b.discovery = Share(d, discover(b))
 	b.client = Share(d, b.defaultClient)
 	b.second = Share(d, b.anotherClient)
-	b.disposable = Share(d, b.anotherClient)
+	b.disposable = Share(d, b.disposableClient)
 	b.web = Share(d, b.webClient)
 	b.strange = Share(d, b.divertStrangely)
 	b.baseline = Share(d, b.firstGrant)

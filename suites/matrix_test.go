@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpassay/mcpassay/probes"
+	"github.com/mcpassay/mcpassay/probes/browser"
 	"github.com/mcpassay/mcpassay/probes/forms"
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reference"
@@ -23,6 +24,25 @@ import (
 
 // against judges a reference deployment by the checks that filter selects.
 func against(t testing.TB, o reference.Options, filter string, change ...func(*probes.Target)) *reports.Report {
+	t.Helper()
+	return judgeBy(t, o, filter, func(client *wire.Client) (probes.UserAgent, string) { return forms.New(client), "forms" }, change)
+}
+
+// inBrowser does the same through a real browser.
+func inBrowser(t testing.TB, o reference.Options, filter string, change ...func(*probes.Target)) *reports.Report {
+	t.Helper()
+	b, err := browser.Launch(t.Context(), browser.Options{})
+	if err != nil {
+		if os.Getenv("MCPASSAY_REQUIRE_BROWSER") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	defer b.Close() //nolint:errcheck // nothing depends on it
+	return judgeBy(t, o, filter, func(*wire.Client) (probes.UserAgent, string) { return b, "browser" }, change)
+}
+
+func judgeBy(t testing.TB, o reference.Options, filter string, agent func(*wire.Client) (probes.UserAgent, string), change []func(*probes.Target)) *reports.Report {
 	t.Helper()
 	server, err := reference.Start(o)
 	if err != nil {
@@ -42,11 +62,12 @@ func against(t testing.TB, o reference.Options, filter string, change ...func(*p
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	d, err := probes.Open(ctx, target, client, forms.New(client))
+	userAgent, name := agent(client)
+	d, err := probes.Open(ctx, target, client, userAgent)
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := suites.Run(ctx, d, suites.Options{Filter: filter, Agent: "forms"})
+	report, err := suites.Run(ctx, d, suites.Options{Filter: filter, Agent: name})
 	if err != nil {
 		t.Fatal(err)
 	}
