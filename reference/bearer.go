@@ -174,9 +174,6 @@ func (e *endpoint) leavesOpen(r *http.Request) bool {
 	default:
 		return false
 	}
-	if e.faults.Has(fault.MethodOverridden) && r.Header.Get("X-HTTP-Method-Override") == http.MethodOptions {
-		return true
-	}
 	if !e.faults.Has(fault.OnlyInitializeGuarded) && !e.faults.Has(fault.ToolCallUnguarded) && !e.faults.Has(fault.NotificationUnguarded) {
 		return false
 	}

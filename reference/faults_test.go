@@ -18,6 +18,7 @@ var hindering = map[fault.Fault]bool{
 	fault.ResourceRefused:          true,
 	fault.RegisterOptionalRequired: true,
 	fault.RegisterLoopbackRefused:  true,
+	fault.RegisterWebByDefault:     true,
 }
 
 // faultFiles declare the faults of the authorization server.

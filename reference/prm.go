@@ -94,13 +94,12 @@ func (rs *ResourceServer) describe(e *endpoint) map[string]any {
 		d["resource_documentation"] = rs.origin + "/documentation"
 		d["tls_client_certificate_bound_access_tokens"] = false
 		d["x_reference"] = map[string]any{"nested": []any{1, nil, "two"}}
-	}
-	if rs.variants.Has(variant.ExtraClaims) {
 		d["jwks_uri"] = rs.origin + keysPath
 		d["resource_signing_alg_values_supported"] = []string{"ES256"}
 	}
 	rs.misdescribe(d, e)
-	if rs.variants.Has(variant.ExtraClaims) && !rs.faults.Has(fault.MetadataUnsignedSigned) {
+	signs := rs.variants.Has(variant.ExtraClaims) || rs.faults.Has(fault.MetadataSignedDiffers)
+	if signs && !rs.faults.Has(fault.MetadataUnsignedSigned) {
 		d["signed_metadata"] = rs.attest(d)
 	}
 	return d
@@ -169,9 +168,6 @@ func (rs *ResourceServer) misdescribe(d map[string]any, e *endpoint) {
 			d[wrong.member] = wrong.value
 		}
 	}
-	if rs.faults.Has(fault.MetadataSignedDiffers) {
-		d["signed_metadata"] = contraryMetadata(issuer, e.url)
-	}
 }
 
 // unsignedMetadata is a JWT with alg none that says the same as the plain members.
@@ -180,22 +176,6 @@ func unsignedMetadata(issuer, resource string) string {
 		return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, format, args...))
 	}
 	return part(`{"alg":"none"}`) + "." + part(`{"iss":%q,"resource":%q}`, issuer, resource) + "."
-}
-
-// contraryMetadata is a signed JWT that names another authorization server than
-// the plain members do.
-func contraryMetadata(issuer, resource string) string {
-	signer, err := tokens.NewIssuer(issuer)
-	if err != nil {
-		return ""
-	}
-	signed, err := signer.Sign("JWT", tokens.Claims{
-		"iss": issuer, "resource": resource, "authorization_servers": []string{"https://elsewhere.example"},
-	})
-	if err != nil {
-		return ""
-	}
-	return signed
 }
 
 // wellKnown inserts a well-known path between the host and the path of an

@@ -57,6 +57,12 @@ func scopeLine(d *desk) string {
 	return d.tool(d.token(tokens.Claim("scope", "upstream.read")), "append_note").Header.Get("WWW-Authenticate")
 }
 
+// differs asks the same twice.
+func differs(ask func() string) bool {
+	first, second := ask(), ask()
+	return first != second
+}
+
 func lineHas(s string) symptom   { return func(d *desk) bool { return strings.Contains(line(d), s) } }
 func lineLacks(s string) symptom { return func(d *desk) bool { return !strings.Contains(line(d), s) } }
 func garbageLine(d *desk) string {
@@ -75,7 +81,7 @@ var challengeSymptoms = map[fault.Fault]symptom{
 	fault.ChallengeNoScope:       lineLacks("scope="),
 	fault.ChallengeOfflineAccess: lineHas("offline_access"),
 	fault.ChallengeEveryScope:    lineHas("notes.write"),
-	fault.ChallengeScopeVaries:   func(d *desk) bool { return line(d) != line(d) },
+	fault.ChallengeScopeVaries:   func(d *desk) bool { return differs(func() string { return line(d) }) },
 	fault.PointerMissing:         lineLacks("resource_metadata="),
 	fault.PointerRelative:        lineHas(`resource_metadata="/`),
 	fault.PointerForeign:         lineHas("/oauth-protected-resource/profile"),
@@ -395,7 +401,7 @@ var scopeSymptoms = map[fault.Fault]symptom{
 	fault.ScopeForeignPointer: func(d *desk) bool { return strings.Contains(scopeLine(d), "/oauth-protected-resource/profile") },
 	fault.ListByConnection: func(d *desk) bool {
 		token := d.token()
-		return d.modern(token, "tools/list", nil).raw != d.modern(token, "tools/list", nil).raw
+		return differs(func() string { return d.modern(token, "tools/list", nil).raw })
 	},
 }
 
