@@ -142,16 +142,14 @@ func (d *Deployment) RevokeUnproved(ctx context.Context) (*Tokens, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := d.Refreshable(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	for _, impostor := range Impostors(c) {
-		if _, err := d.Revoke(wire.For(ctx, "attack"), c, t.Refresh, "refresh_token", AsClient(impostor)); err != nil {
-			return nil, err
+	return d.useAfter(ctx, c, func(t *Tokens) error {
+		for _, impostor := range Impostors(c) {
+			if _, err := d.Revoke(wire.For(ctx, "attack"), c, t.Refresh, "refresh_token", AsClient(impostor)); err != nil {
+				return err
+			}
 		}
-	}
-	return d.RefreshWith(ctx, t)
+		return nil
+	})
 }
 
 // PostedSecret takes a client that is registered to send its secret in the body

@@ -94,7 +94,8 @@ func (s *AuthServer) introspect(w http.ResponseWriter, r *http.Request) {
 // introspectingClient is the client that asks. It has to prove who it is, and
 // somebody has to vouch for it: else anyone could try stolen tokens here.
 func (s *AuthServer) introspectingClient(r *http.Request, p params) (*Client, *denial) {
-	if s.faults.Has(fault.IntrospectAnonymous) && p.get("client_id") == "" {
+	_, proves := basic(r.Header.Get("Authorization"))
+	if s.faults.Has(fault.IntrospectAnonymous) && !proves && p.get("client_id") == "" {
 		return nil, nil
 	}
 	client, problem := s.authenticate(r, p)
