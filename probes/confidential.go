@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"github.com/mcpassay/mcpassay/probes/wire"
 )
 
 // ErrNoSecret says that no client with a secret can be had.
@@ -57,4 +59,113 @@ func (d *Deployment) RegisterConfidential(ctx context.Context, methods ...string
 		return r.Client, nil
 	}
 	return nil, ErrNoSecret
+}
+
+// AsClient replaces the authentication in a request by that of another client,
+// or of the same one with another secret or method.
+func AsClient(c Client) Mutation {
+	return func(f *Form) {
+		f.Header.Del("Authorization")
+		f.Values.Del("client_id")
+		f.Values.Del("client_secret")
+		authenticate(f, &c)
+	}
+}
+
+// MixClients redeems a code of the run's client with the credentials of the
+// confidential client, while the body names the former.
+func (d *Deployment) MixClients(ctx context.Context) (*Attempt, error) {
+	owner, err := d.Client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	prover, err := d.ConfidentialClient(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return Controlled(ctx, d, prover, func(ctx context.Context) (*Attempt, error) {
+		a, err := d.Code(ctx, owner)
+		if err != nil {
+			return nil, err
+		}
+		t, err := d.Redeem(ctx, a, AsClient(*prover), With("client_id", owner.ID))
+		return &Attempt{Authorization: a, Tokens: t}, err
+	})
+}
+
+// Impostures is what came of using a confidential client's refresh token without
+// its proof.
+type Impostures struct {
+	Refreshes []*Tokens // by the impostors, one after the other
+	Sound     *Tokens   // the refresh of its client afterwards; nil if an impostor had used the token
+}
+
+// RefreshUnproved uses a refresh token of the confidential client with each of
+// the proofs that are none, then soundly.
+func (d *Deployment) RefreshUnproved(ctx context.Context) (*Impostures, error) {
+	c, err := d.ConfidentialClient(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := d.Refreshable(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	i := &Impostures{}
+	for _, impostor := range Impostors(c) {
+		r, err := d.RefreshWith(wire.For(ctx, "attack"), t, AsClient(impostor))
+		if err != nil {
+			return nil, err
+		}
+		i.Refreshes = append(i.Refreshes, r)
+		if r.Issued() {
+			return i, nil
+		}
+	}
+	i.Sound, err = d.soundRefresh(ctx, t)
+	return i, err
+}
+
+// Impostors are ways to appear as a confidential client without its secret.
+func Impostors(c *Client) []Client {
+	unnamed, empty, wrong := *c, *c, *c
+	unnamed.Method = "none"
+	empty.Secret = ""
+	wrong.Secret = NewVerifier()
+	return []Client{unnamed, empty, wrong}
+}
+
+// RevokeUnproved revokes a refresh token of the confidential client without its
+// proof, then uses the token.
+func (d *Deployment) RevokeUnproved(ctx context.Context) (*Tokens, error) {
+	c, err := d.ConfidentialClient(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.useAfter(ctx, c, func(t *Tokens) error {
+		for _, impostor := range Impostors(c) {
+			if _, err := d.Revoke(wire.For(ctx, "attack"), c, t.Refresh, "refresh_token", AsClient(impostor)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// PostedSecret takes a client that is registered to send its secret in the body
+// through a flow. The result is nil if no such client can be registered.
+func (d *Deployment) PostedSecret(ctx context.Context) (*Attempt, error) {
+	c, err := d.RegisterConfidential(ctx, "client_secret_post")
+	switch {
+	case errors.Is(err, ErrNoSecret):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case c.Method != "client_secret_post":
+		return nil, nil
+	}
+	if _, err := d.Baseline(ctx); err != nil {
+		return nil, err
+	}
+	return d.Attempt(ctx, c, nil, nil)
 }

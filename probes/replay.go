@@ -48,6 +48,11 @@ func (d *Deployment) replayCodes(ctx context.Context) (*CodeReplays, error) {
 			if r.Kept, err = d.RefreshWith(ctx, newest); err != nil {
 				return nil, err
 			}
+			if !r.Kept.Issued() {
+				if err := d.refreshes(ctx, c); err != nil {
+					return nil, err
+				}
+			}
 			if r.Kept.Refresh != "" {
 				newest = r.Kept
 			}

@@ -41,6 +41,17 @@ func (d *Deployment) Try(client func(context.Context) (*Client, error), trials .
 	return Start(d, func(ctx context.Context) ([]Tried, error) { return d.Trials(ctx, client, trials) })
 }
 
+// TryAs does the same where the trials depend on the client.
+func (d *Deployment) TryAs(client func(context.Context) (*Client, error), trials func(*Client) []Trial) *Future[[]Tried] {
+	return Start(d, func(ctx context.Context) ([]Tried, error) {
+		c, err := client(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return d.Trials(ctx, client, trials(c))
+	})
+}
+
 // TryPKCE does the same where what is tried can only come to something if
 // verifiers are compared in the first place. If any verifier will do, one check
 // says so, and it is useless to try particular ones.

@@ -79,10 +79,8 @@ func (s *AuthServer) introspect(w http.ResponseWriter, r *http.Request) {
 	if problem == nil {
 		s.mu.Lock()
 		var client *Client
-		if client, problem = s.authenticate(r, p); problem == nil {
-			if problem = introspectionRefused(client); problem == nil {
-				response = s.introspection(client, p.get("token"))
-			}
+		if client, problem = s.introspectingClient(r, p); problem == nil {
+			response = s.introspection(client, p.get("token"))
 		}
 		s.mu.Unlock()
 	}
@@ -93,25 +91,31 @@ func (s *AuthServer) introspect(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, response)
 }
 
-// introspectionRefused keeps clients out that cannot prove who they are, or that
-// nobody vouches for: else anyone could try stolen tokens here.
-func introspectionRefused(client *Client) *denial {
-	if client.AuthMethod == authNone || !client.trusted() {
-		return refuse(invalidClient, "only registered resource servers and confidential clients may ask")
+// introspectingClient is the client that asks. It has to prove who it is, and
+// somebody has to vouch for it: else anyone could try stolen tokens here.
+func (s *AuthServer) introspectingClient(r *http.Request, p params) (*Client, *denial) {
+	_, proves := basic(r.Header.Get("Authorization"))
+	if s.faults.Has(fault.IntrospectAnonymous) && !proves && p.get("client_id") == "" {
+		return nil, nil
 	}
-	return nil
+	client, problem := s.authenticate(r, p)
+	switch {
+	case problem != nil:
+		return nil, problem
+	case client.AuthMethod == authNone && s.faults.Has(fault.IntrospectPublic),
+		client.AuthMethod != authNone && s.faults.Has(fault.IntrospectForeign),
+		client.AuthMethod != authNone && client.trusted():
+		return client, nil
+	}
+	return nil, refuse(invalidClient, "only registered resource servers and confidential clients may ask")
 }
 
 // introspection is what the client may know of a token: the resource server
 // everything, another client only about its own.
 func (s *AuthServer) introspection(client *Client, token string) tokens.Claims {
-	if t, ok := s.refreshes.get(digest(token), s.now()); ok && s.faults.Has(fault.RefreshTokenAccepted) {
-		return tokens.Claims{
-			"active": true, "sub": t.grant.user, "client_id": t.grant.client, "scope": scopeText(t.grant.scopes), "exp": t.grant.until.Unix(),
-		}
-	}
 	t, ok := s.accesses.get(digest(token), s.now())
-	if !ok || !t.alive(s.now()) || client.ID != resourceServerClientID && client.ID != t.client {
+	everything := client == nil || client.ID == resourceServerClientID || s.faults.Has(fault.IntrospectForeign)
+	if !ok || !t.alive(s.now()) || !everything && client.ID != t.client {
 		return tokens.Claims{"active": false}
 	}
 	response := maps.Clone(t.claims)

@@ -84,7 +84,8 @@ var settings = map[string]reference.Options{
 	"rs-prm-keys-over-tls":      {Variants: []variant.Variant{variant.ExtraClaims}},
 	"rs-prm-signed-metadata":    {Variants: []variant.Variant{variant.ExtraClaims}},
 
-	"as-code-lifetime": {CodeLifetime: time.Second},
+	"as-code-lifetime":         {CodeLifetime: time.Second},
+	"as-revocation-ends-grant": {Variants: []variant.Variant{variant.OpaqueTokens}},
 }
 
 // describe says what came of a check, for a test's failure.

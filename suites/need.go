@@ -41,6 +41,24 @@ func ConfidentialClient(ctx context.Context, d *probes.Deployment) (bool, string
 	return !errors.Is(err, probes.ErrNoSecret), "a client with a secret: configure one, since the authorization server registers none"
 }
 
+// RegisteredSecrets needs an authorization server that registers clients with a
+// secret.
+func RegisteredSecrets(ctx context.Context, d *probes.Deployment) (bool, string) {
+	_, err := d.OtherConfidentialClient(ctx)
+	return !errors.Is(err, probes.ErrNoSecret), "an authorization server that registers clients with a secret"
+}
+
+// OpaqueAccessTokens needs access tokens that are not JWTs.
+func OpaqueAccessTokens(ctx context.Context, d *probes.Deployment) (bool, string) {
+	const want = "opaque access tokens, and these are JWTs, which live until they expire"
+	t, err := d.Baseline(ctx)
+	if err != nil {
+		return true, want
+	}
+	_, isJWT := t.JWT()
+	return !isJWT, want
+}
+
 // Management needs registered clients that can be managed (RFC 7592).
 func Management(ctx context.Context, d *probes.Deployment) (bool, string) {
 	const want = "registrations that name a client configuration endpoint (RFC 7592)"

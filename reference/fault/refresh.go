@@ -1,13 +1,13 @@
 package fault
 
-// Faults of refresh tokens and of revocation.
+// Faults of refresh tokens.
 var (
 	RefreshRefused         = declare("refresh-refused", "issues refresh tokens and refuses every one of them")
 	RefreshNotRotated      = declare("refresh-not-rotated", "gives the same refresh token again and again")
 	RefreshOldWorks        = declare("refresh-old-works", "rotates refresh tokens but goes on accepting the old ones")
 	RefreshGrace           = declare("refresh-grace", "accepts a used refresh token for another hour")
 	RefreshReuseForgiven   = declare("refresh-reuse-forgiven", "refuses a used refresh token but leaves the newer ones alive")
-	RefreshForks           = declare("refresh-forks", "makes a grant of its own with each refresh, so that reuse ends only one branch")
+	RefreshForks           = declare("refresh-forks", "makes a grant of its own with each refresh, so that reuse ends only one branch", "as-code-replay-revokes")
 	RefreshAnyClient       = declare("refresh-any-client", "lets any client use a refresh token")
 	RefreshUnauthenticated = declare("refresh-unauthenticated", "refreshes for confidential clients that do not authenticate")
 	RefreshClientBlind     = declare("refresh-client-blind", "refreshes without asking which client it is")
@@ -15,12 +15,4 @@ var (
 	RefreshScopeMerged     = declare("refresh-scope-merged", "gives a refresh the scopes of the user's other grants to the client")
 	RefreshScopeSticky     = declare("refresh-scope-sticky", "keeps the narrower scope of one refresh for all later ones")
 	RefreshUnregistered    = declare("refresh-unregistered", "gives refresh tokens to clients that are not registered for them")
-
-	RevokeNothing    = declare("revoke-nothing", "answers 200 to revocation and revokes nothing")
-	RevokeKeepsGrant = declare("revoke-keeps-grant", "revokes a refresh token but not what else was issued from its grant")
-	RevokeForeign    = declare("revoke-foreign", "lets one client revoke the tokens of another")
-	RevokeAnonymous  = declare("revoke-anonymous", "lets anybody revoke a token")
-	RevokeUnknown    = declare("revoke-unknown", "answers 400 when it is to revoke a token it does not know")
-	RevokeHint       = declare("revoke-hint", "looks for a token only among those that token_type_hint names")
-	RevokeByGet      = declare("revoke-by-get", "revokes tokens named in the query of a GET")
 )
