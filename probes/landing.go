@@ -48,6 +48,13 @@ func answersAt(landed, registered, asked string) bool {
 	return within(query, landedQuery) && (len(askedQuery) == 0 || !within(askedQuery, landedQuery))
 }
 
+// loopbackPort finds the port that a native application may choose (RFC 8252,
+// section 7.3), and the name localhost with it.
+var loopbackPort = regexp.MustCompile(`^(http://(?:127\.0\.0\.1|\[::1\]|localhost)):[0-9]{1,5}`)
+
+// anyPort is a URI without the port that does not count.
+func anyPort(uri string) string { return loopbackPort.ReplaceAllString(uri, "$1") }
+
 // apart takes a URI apart without reading more into it than its query.
 func apart(uri string) (base string, query url.Values, fragment bool) {
 	uri, _, fragment = strings.Cut(uri, "#")

@@ -26,6 +26,7 @@ func TestAnswersAt(t *testing.T) {
 		"fragment dropped":            {ownRedirect + "?code=1", ownRedirect, ownRedirect + "#x", true},
 		"other path":                  {ownRedirect + "/?code=1", ownRedirect, ownRedirect + "/", false},
 		"other scheme":                {"HTTPS://client.example/callback?code=1", ownRedirect, "HTTPS://client.example/callback", false},
+		"other port":                  {"http://127.0.0.1:1/?code=1", "http://127.0.0.1:2/", "http://127.0.0.1:1/", false},
 	} {
 		if got := answersAt(c.landed, c.registered, c.asked); got != c.want {
 			t.Errorf("%s: answersAt(%q, %q, %q) = %v", name, c.landed, c.registered, c.asked, got)
@@ -66,6 +67,26 @@ func TestEscaped(t *testing.T) {
 	}
 	if (&Diverted{Authorization: &Authorization{Landing: &Landing{Page: &Page{}}}}).Escaped() {
 		t.Error("a page is no escape")
+	}
+}
+
+// TestLoopbackNormalised shows that answering at another port of the registered
+// loopback host gives nothing to anybody else.
+func TestLoopbackNormalised(t *testing.T) {
+	for landed, want := range map[string]bool{
+		"http://127.0.0.1:2/callback?code=1":               true,
+		"http://127.0.0.1/callback?code=1":                 true,
+		"http://127.0.0.1:2/other?code=1":                  false,
+		"http://127.0.0.2:2/callback?code=1":               false,
+		"https://127.0.0.1:2/callback?code=1":              false,
+		"http://127.0.0.1:2@attacker.test/callback?code=1": false,
+		"http://127.0.0.1.attacker.test:2/callback?code=1": false,
+	} {
+		v := arrived(t, "http://127.1:2/callback", landed)
+		v.Client.RedirectURIs = []string{"http://127.0.0.1:1/callback"}
+		if v.Normalised() != want || v.Escaped() == want {
+			t.Errorf("%s: Normalised() = %v, Escaped() = %v", landed, v.Normalised(), v.Escaped())
+		}
 	}
 }
 

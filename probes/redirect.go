@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -35,8 +36,9 @@ type Diverted struct {
 // A ClientOf finds the client that a probe acts as.
 type ClientOf func(context.Context) (*Client, error)
 
-// Divert tries diversions of a client, between two sound flows. If the server
-// answers at any redirect URI whatever, it is useless to try particular ones.
+// Divert tries diversions of a client, between two sound flows: one of the run's
+// client before, one of this client after. If the server answers at any redirect
+// URI whatever, it is useless to try particular ones.
 func (d *Deployment) Divert(client ClientOf, vary func(*Client) []Diversion) *Future[[]Diverted] {
 	return Start(d, func(ctx context.Context) ([]Diverted, error) {
 		c, err := client(ctx)
@@ -50,16 +52,33 @@ func (d *Deployment) Divert(client ClientOf, vary func(*Client) []Diversion) *Fu
 		if strange.Escaped() {
 			return nil, &Blocked{By: "as-redirect-unregistered", Owner: reports.AuthServer, Err: fmt.Errorf("%s", strange.Said())}
 		}
-		return Controlled(ctx, d, c, func(ctx context.Context) ([]Diverted, error) {
-			var all []Diverted
-			for _, v := range vary(c) {
-				tried := d.divert(ctx, c, v)
-				tried.Edge = tried.Authorization != nil && blockPage(tried.Authorization, strange.Authorization)
-				all = append(all, tried)
-			}
-			return all, nil
-		})
+		all := d.diversions(ctx, c, vary(c), strange.Authorization)
+		if slices.ContainsFunc(all, func(v Diverted) bool { return v.Escaped() }) {
+			return all, nil // what got through needs no control beside it
+		}
+		return all, d.ControlFlow(ctx, c)
 	})
+}
+
+// diversions tries one diversion after the other, and compares how each is
+// refused with how the server usually does that.
+func (d *Deployment) diversions(ctx context.Context, c *Client, vary []Diversion, usual *Authorization) []Diverted {
+	ctx = wire.For(ctx, "attack")
+	var all []Diverted
+	var limited error
+	for _, v := range vary {
+		if limited != nil {
+			all = append(all, Diverted{Diversion: v, Client: c, Err: limited})
+			continue
+		}
+		tried := d.divert(ctx, c, v)
+		if errors.Is(tried.Err, wire.ErrLimited) {
+			limited = tried.Err
+		}
+		tried.Edge = tried.Authorization != nil && blockPage(tried.Authorization, usual)
+		all = append(all, tried)
+	}
+	return all
 }
 
 func (d *Deployment) divert(ctx context.Context, c *Client, v Diversion) Diverted {
@@ -109,11 +128,11 @@ func (v *Diverted) Escaped() bool {
 }
 
 // Normalised tells whether the server answered at a redirect URI as the client
-// registered it.
+// registered it, but for a loopback port.
 func (v *Diverted) Normalised() bool {
 	a := v.Authorization
 	return a != nil && a.Redirected() && slices.ContainsFunc(v.Client.RedirectURIs, func(registered string) bool {
-		return answersAt(a.Landing.Spelt(), registered, v.URI)
+		return answersAt(anyPort(a.Landing.Spelt()), anyPort(registered), v.URI)
 	})
 }
 

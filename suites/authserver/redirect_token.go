@@ -61,7 +61,9 @@ func notRepeated(ctx context.Context, future *probes.Future[map[string]*probes.A
 			redeemed = append(redeemed, name)
 		}
 	}
-	Expect(redeemed).To(BeEmpty(), "codes were redeemed although another redirect_uri was repeated: %s", strings.Join(redeemed, ", "))
+	if len(redeemed) > 0 {
+		Fail("a code was redeemed although the token request named another redirect_uri: " + strings.Join(redeemed, ", "))
+	}
 }
 
 var _ = suites.Register(suites.Check{
