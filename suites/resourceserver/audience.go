@@ -192,25 +192,3 @@ var _ = suites.Register(suites.Check{
 		})
 	},
 })
-
-var _ = suites.Register(suites.Check{
-	ID:       "rs-rejects-upstream-token",
-	Title:    "A token for the API behind the server is not accepted by the server",
-	Role:     suites.RS,
-	Area:     suites.Passthrough,
-	Level:    suites.Must,
-	Severity: suites.Critical,
-	Cites:    []suites.Cite{{Doc: "MCP 2026-07-28", Section: "Security Best Practices, Token Passthrough"}, {Doc: "RFC 9700", Section: "4.10.2"}},
-	Since:    suites.V20250618,
-	Covers:   []string{"rs-rejects-upstream-token", "aud-upstream-token-refused"},
-	Remedy:   "Accept only tokens whose audience is the MCP server; get tokens for the API behind it by token exchange.",
-	Needs:    []suites.Need{suites.UpstreamSeen, labTokens},
-	Faults:   []fault.Fault{fault.UpstreamTokenAccepted, fault.AcceptAnyAudience},
-	Specs: func(d *probes.Deployment) {
-		tried := d.TryMinted(d.Target.Lab.For(d.Target.Upstream.Resource())...)
-
-		It("though the same issuer signed it", func(ctx SpecContext) {
-			expectRefused(ctx, d, tried, "a token for the upstream API opens the MCP endpoint")
-		})
-	},
-})

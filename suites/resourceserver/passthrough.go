@@ -106,10 +106,10 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.High,
 	Cites:    []suites.Cite{passthrough[1], {Doc: "MCP 2026-07-28", Section: "Authorization, Token Handling"}},
 	Since:    suites.V20250618,
-	Covers:   []string{"rs-rejects-upstream-token"},
+	Covers:   []string{"rs-rejects-upstream-token", "aud-upstream-token-refused"},
 	Remedy:   "Accept only tokens whose audience is this server. Tokens of the upstream are in the hands of its other clients.",
 	Needs:    []suites.Need{suites.UpstreamSeen},
-	Faults:   []fault.Fault{fault.UpstreamTokenAccepted},
+	Faults:   []fault.Fault{fault.UpstreamTokenAccepted, fault.AcceptAnyAudience},
 	Specs: func(d *probes.Deployment) {
 		visit := probes.Start(d, d.UpstreamVisit)
 		presented := probes.Start(d, d.CallWithUpstreamTokens)
