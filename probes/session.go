@@ -228,7 +228,14 @@ const longExpired = time.Hour
 // expiredToken signs a token that expired an hour ago or, without the key, waits
 // until one has expired.
 func (d *Deployment) expiredToken(ctx context.Context) (string, error) {
+	signed := false
 	if d.Target.Lab != nil {
+		var err error
+		if signed, err = d.TakesLabTokens(ctx); err != nil {
+			return "", err
+		}
+	}
+	if signed {
 		genuine, err := d.AccessToken(ctx)
 		if err != nil {
 			return "", err

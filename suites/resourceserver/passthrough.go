@@ -109,7 +109,7 @@ var _ = suites.Register(suites.Check{
 	Covers:   []string{"rs-rejects-upstream-token", "aud-upstream-token-refused"},
 	Remedy:   "Accept only tokens whose audience is this server. Tokens of the upstream are in the hands of its other clients.",
 	Needs:    []suites.Need{suites.UpstreamSeen},
-	Faults:   []fault.Fault{fault.UpstreamTokenAccepted},
+	Faults:   []fault.Fault{fault.UpstreamTokenAccepted, fault.AcceptAnyAudience},
 	Specs: func(d *probes.Deployment) {
 		visit := probes.Start(d, d.UpstreamVisit)
 		presented := probes.Start(d, d.CallWithUpstreamTokens)

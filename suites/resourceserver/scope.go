@@ -92,7 +92,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20250326,
 	Covers:   []string{"scope-matching-exact"},
 	Remedy:   "Split the scope claim at spaces and look for the needed value among the parts, byte for byte; never search within the string.",
-	Needs:    []suites.Need{suites.OurIssuer, suites.JWTAccessTokens},
+	Needs:    []suites.Need{labTokens},
 	Faults:   []fault.Fault{fault.ScopeSubstring, fault.ScopeCaseFolded},
 	Specs: func(d *probes.Deployment) {
 		lookalikes := probes.Start(d, d.ScopeLookalikes)

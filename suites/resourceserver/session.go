@@ -118,7 +118,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20250326,
 	Covers:   []string{"rs-authorization-on-every-request"},
 	Remedy:   "Check exp on every request, also when the session is known.",
-	Needs:    []suites.Need{suites.Sessions, expirable},
+	Needs:    []suites.Need{suites.Sessions, expiry},
 	Faults:   []fault.Fault{fault.SessionOutlivesToken},
 	Specs: func(d *probes.Deployment) {
 		expired := probes.Start(d, d.CallExpired)
@@ -133,14 +133,6 @@ var _ = suites.Register(suites.Check{
 		})
 	},
 })
-
-// expirable needs a token that has expired: signed here, or waited for.
-func expirable(ctx context.Context, d *probes.Deployment) (bool, string) {
-	if ours, _ := suites.OurIssuer(ctx, d); ours {
-		return suites.JWTAccessTokens(ctx, d)
-	}
-	return suites.ShortLived(ctx, d)
-}
 
 // enoughBits is the least entropy that session ids have to show. Sixteen ids show
 // about 54 of 64 random bits written as hexadecimal digits: at each place ten of
