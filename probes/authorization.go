@@ -145,7 +145,9 @@ func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization,
 		return nil, context.Cause(ctx)
 	}
 	start := time.Now()
-	landing, err := d.agent.Authorize(ctx, Visit{
+	visit, cancel := context.WithTimeout(ctx, d.Target.VisitTimeout)
+	defer cancel()
+	landing, err := d.agent.Authorize(visit, Visit{
 		URL: u.String(), RedirectURI: r.RedirectURI(), Origins: origins, User: r.User, Deny: r.Deny, Steps: d.Target.Steps,
 	})
 	wire.Spend(ctx, time.Since(start))

@@ -70,7 +70,7 @@ func (b *bench) runControl(name string, c *control, sound func(context.Context) 
 	b.controls.mu.Lock()
 	delete(b.controls.next, name)
 	b.controls.mu.Unlock()
-	ctx, cancel := context.WithTimeout(wire.Follow(wire.Record(b.root, c.owner.transcript), &c.chain), b.Target.ProbeTimeout)
+	ctx, cancel := context.WithTimeout(wire.Follow(wire.Record(b.root, c.owner.transcript), &c.chain), longest)
 	defer cancel()
 	c.err = sound(wire.For(ctx, "control"))
 }

@@ -33,7 +33,7 @@ type Target struct {
 	CodeLifetime time.Duration // of authorization codes, as the operator says; 0: not known
 
 	MaxRegistrations int           // default 80
-	ProbeTimeout     time.Duration // default 90 s, waiting for turns included, and longer than Wait
+	VisitTimeout     time.Duration // of one authorization request in a user agent; default 45 s
 	Wait             time.Duration // how long a check may wait for something to expire; default 10 s
 
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
@@ -69,8 +69,8 @@ func (t *Target) setDefaults() {
 	if t.Wait <= 0 {
 		t.Wait = 10 * time.Second
 	}
-	if t.ProbeTimeout <= 0 {
-		t.ProbeTimeout = max(90*time.Second, t.Wait+time.Minute)
+	if t.VisitTimeout <= 0 {
+		t.VisitTimeout = 45 * time.Second
 	}
 }
 

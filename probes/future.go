@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
 )
@@ -18,6 +19,11 @@ type Future[T any] struct {
 	owner *Deployment
 }
 
+// longest is a probe's time limit of last resort. What can hang has a limit of
+// its own, exchanges and visits of a user agent; a turn for one of them may take
+// long to come where the user asked for a low rate, and that is no trouble.
+const longest = 6 * time.Hour
+
 // Start runs probe at once, in the background, on behalf of the check that owns d.
 func Start[T any](d *Deployment, probe func(context.Context) (T, error)) *Future[T] {
 	f := &Future[T]{done: make(chan struct{}), owner: d}
@@ -30,7 +36,7 @@ func Start[T any](d *Deployment, probe func(context.Context) (T, error)) *Future
 				f.err = &Blocked{By: "mcpassay", Owner: ownerMcpassay, Err: fmt.Errorf("a probe panicked: %v\n%s", r, debug.Stack())}
 			}
 		}()
-		ctx, cancel := context.WithTimeout(wire.Follow(wire.Record(d.ctx, d.transcript), &f.chain), d.Target.ProbeTimeout)
+		ctx, cancel := context.WithTimeout(wire.Follow(wire.Record(d.ctx, d.transcript), &f.chain), longest)
 		defer cancel()
 		f.value, f.err = probe(ctx)
 	}()
