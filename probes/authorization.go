@@ -127,6 +127,10 @@ func (a *Authorization) Ended() string {
 	return "nothing was shown"
 }
 
+// requestsPerVisit is about how many requests a browser sends on its way through
+// login and consent.
+const requestsPerVisit = 4
+
 // Authorize sends a user agent through the request, up to its end.
 func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization, error) {
 	u, err := d.requestURL(ctx, r)
@@ -143,6 +147,11 @@ func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization,
 		defer func() { <-d.turns }()
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
+	}
+	if d.ownTraffic {
+		if err := d.wire.Pace(ctx, requestsPerVisit); err != nil {
+			return nil, err
+		}
 	}
 	start := time.Now()
 	visit, cancel := context.WithTimeout(ctx, d.Target.VisitTimeout)

@@ -164,18 +164,7 @@ func (c *Client) turn(ctx context.Context) (done func(), err error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	c.mu.Lock()
-	wait := time.Until(c.until)
-	c.mu.Unlock()
-	if wait > 0 {
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			<-c.slots
-			return nil, context.Cause(ctx)
-		}
-	}
-	if err := c.limiter.Wait(ctx); err != nil {
+	if err := c.Pace(ctx, 1); err != nil {
 		<-c.slots
 		return nil, err
 	}
@@ -187,6 +176,30 @@ func (c *Client) turn(ctx context.Context) (done func(), err error) {
 		}
 	}
 	return func() { c.busy.Add(-1); <-c.slots }, nil
+}
+
+// Pace waits until n more requests may be sent, as far as the rate and a server's
+// Retry-After are concerned. Whoever sends them by other means, as a browser
+// does, asks here first.
+func (c *Client) Pace(ctx context.Context, n int) error {
+	c.mu.Lock()
+	wait := time.Until(c.until)
+	c.mu.Unlock()
+	if wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	for range n {
+		if err := c.limiter.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Client) once(req *http.Request) (*Response, error) {
