@@ -124,14 +124,11 @@ func (v *verifier) believesForeignIssuer(ctx context.Context, t *tokens.Token) b
 
 func (v *verifier) overlooksAudience(t *tokens.Token) bool {
 	audience, err := t.Audience()
-	if v.faults.Has(fault.AcceptAnyAudience) {
-		return err == nil && len(audience) > 0
-	}
 	missing := err != nil || len(audience) == 0 || slices.Contains(audience, "")
 	if missing {
 		return v.faults.Has(fault.AcceptMissingAudience)
 	}
-	return slices.ContainsFunc(audience, v.resemblesUs)
+	return v.faults.Has(fault.AcceptAnyAudience) || slices.ContainsFunc(audience, v.resemblesUs)
 }
 
 // resemblesUs holds the faulty ways to compare an audience with ours.
