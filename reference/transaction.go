@@ -58,7 +58,7 @@ func (tx *transaction) needsLogin(user *session) bool {
 func (s *AuthServer) advance(tx *transaction, user *session) step {
 	switch {
 	case s.faults.Has(fault.NobodyAsked) && tx.failure == nil:
-		return s.succeed(tx, &session{user: s.options.Users[0].Name, since: s.now()})
+		return s.succeed(tx, &session{user: "guest of " + tx.browser, since: s.now()})
 	case tx.needsLogin(user):
 		return s.proceedTo("/login", tx)
 	case tx.failure != nil:

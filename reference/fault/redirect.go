@@ -48,7 +48,7 @@ var (
 	RedirectList           = declare("redirect-list", "compares only the first of a list of redirect URIs")
 	RedirectRelative       = declare("redirect-relative", "compares the path alone where scheme or host seem to be missing")
 	RedirectHostDelimiter  = declare("redirect-host-delimiter", "ends the host at a semicolon or bracket")
-	RedirectHeaderSplit    = declare("redirect-header-split", "writes line breaks of the state into the response header", "as-iss-not-injectable")
+	RedirectHeaderSplit    = declare("redirect-header-split", "writes line breaks of the state into the response header")
 	RedirectDuplicateLast  = declare("redirect-duplicate-last", "checks the first redirect_uri and uses the last")
 	RedirectDuplicateFirst = declare("redirect-duplicate-first", "checks the last redirect_uri and uses the first")
 	RedirectMissing        = declare("redirect-missing", "chooses one of several registered redirect URIs when none is named")
