@@ -153,7 +153,8 @@ func (d *Deployment) RevokeUnproved(ctx context.Context) (*Tokens, error) {
 }
 
 // PostedSecret takes a client that is registered to send its secret in the body
-// through a flow. The result is nil if no such client can be registered.
+// through a flow, while the usual confidential client goes through one too. The
+// result is nil if no such client can be registered.
 func (d *Deployment) PostedSecret(ctx context.Context) (*Attempt, error) {
 	c, err := d.RegisterConfidential(ctx, "client_secret_post")
 	switch {
@@ -164,8 +165,9 @@ func (d *Deployment) PostedSecret(ctx context.Context) (*Attempt, error) {
 	case c.Method != "client_secret_post":
 		return nil, nil
 	}
-	if _, err := d.Baseline(ctx); err != nil {
+	usual, err := d.ConfidentialClient(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return d.Attempt(ctx, c, nil, nil)
+	return Controlled(ctx, d, usual, func(ctx context.Context) (*Attempt, error) { return d.Attempt(ctx, c, nil, nil) })
 }

@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
@@ -49,7 +50,7 @@ func (d *Deployment) replayCodes(ctx context.Context) (*CodeReplays, error) {
 				return nil, err
 			}
 			if !r.Kept.Issued() {
-				if err := d.refreshes(ctx, c); err != nil {
+				if err := errors.Join(d.refreshes(ctx, c), d.verifiersCompared(ctx)); err != nil {
 					return nil, err
 				}
 			}

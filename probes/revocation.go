@@ -2,8 +2,10 @@ package probes
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
 )
@@ -135,9 +137,23 @@ func (d *Deployment) revokeByGet(ctx context.Context, c *Client, token string) e
 	return err
 }
 
-// revokedClient is the client whose tokens are revoked.
+// revokedClient is the client whose tokens are revoked. Where the revocation
+// endpoint takes no public clients it is a confidential one, if there can be one.
 func (d *Deployment) revokedClient(ctx context.Context) (*Client, error) {
-	return Once(d, "revoked client", func(ctx context.Context) (*Client, error) { return d.replayClient(ctx) }).Get(ctx)
+	return Once(d, "revoked client", func(ctx context.Context) (*Client, error) {
+		metadata, err := d.Metadata(ctx)
+		if err != nil {
+			return nil, err
+		}
+		methods, listed := metadata.Strings("revocation_endpoint_auth_methods_supported")
+		if listed && !slices.Contains(methods, "none") {
+			c, err := d.RegisterConfidential(ctx, "client_secret_basic", "client_secret_post")
+			if !errors.Is(err, ErrNoSecret) {
+				return c, err
+			}
+		}
+		return d.replayClient(ctx)
+	}).Get(ctx)
 }
 
 // An Introspection is what somebody was told about a live access token.

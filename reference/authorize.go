@@ -179,7 +179,7 @@ func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (
 	if problem := s.requestFormRefused(p, client); problem != nil {
 		return q, problem
 	}
-	q.implicit = p.get("response_type") == "token"
+	q.implicit = p.get("response_type") == "token" && s.faults.Has(fault.ImplicitGrant)
 	q.challenge, q.method = p.get("code_challenge"), p.get("code_challenge_method")
 	if problem := s.challengeRefused(p, client); problem != nil && !q.implicit {
 		return q, problem

@@ -23,7 +23,7 @@ var (
 	TokenScopeUnstated  = declare("token-scope-unstated", "does not say that the scope is narrower than asked")
 	TokenDuplicateLast  = declare("token-duplicate-last", "takes the last of parameters sent twice")
 	TokenDuplicateFirst = declare("token-duplicate-first", "takes the first of parameters sent twice")
-	TokenErrorStatus    = declare("token-error-status", "answers refused token requests with status 200")
+	TokenErrorStatus    = declare("token-error-status", "answers refused token requests with status 200", "as-client-basic-challenge")
 	TokenErrorPage      = declare("token-error-page", "answers refused token requests in HTML")
 	TokenErrorCode      = declare("token-error-code", "answers refused token requests with an error code of its own")
 	GrantTypeCase       = declare("grant-type-case", "takes grant types in any case")

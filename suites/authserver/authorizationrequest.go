@@ -67,12 +67,17 @@ var _ = suites.Register(suites.Check{
 		It("with a code", func(ctx SpecContext) {
 			all, err := agreed.Await(ctx)
 			Expect(err).NotTo(HaveOccurred())
+			answered := 0
 			for i, a := range all {
 				if a.Code == "" {
 					d.Note("a state of %d bytes: %s", len(states[i]), a.Ended())
 					continue
 				}
+				answered++
 				Expect(a.Params["state"]).To(Equal([]string{states[i]}), "the state came back changed")
+			}
+			if answered == 0 {
+				suites.NotApplicable("no request with such a state is answered with a code")
 			}
 		})
 		It("with an error", func(ctx SpecContext) {

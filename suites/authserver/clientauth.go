@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -98,6 +99,9 @@ var _ = suites.Register(suites.Check{
 				if err != nil {
 					return nil, err
 				}
+				if other.Secret == c.Secret {
+					return nil, &probes.Blocked{By: "as-dcr-credentials-fresh", Owner: reports.AuthServer, Err: errors.New("two clients have the same secret")}
+				}
 				return d.Trials(ctx, d.ConfidentialClient, []probes.Trial{asImpostor("another client's secret", withOtherSecret(c, other.Secret))})
 			})
 		}
@@ -190,9 +194,10 @@ var _ = suites.Register(suites.Check{
 	Faults:   []fault.Fault{fault.ClientPostRefused},
 	Specs: func(d *probes.Deployment) {
 		flow := probes.Start(d, d.PostedSecret)
+		found := probes.Start(d, d.Metadata)
 
 		It("if it is registered for that", func(ctx SpecContext) {
-			metadata, err := d.Metadata(ctx)
+			metadata, err := found.Await(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			if methods, _ := metadata.Strings("token_endpoint_auth_methods_supported"); !slices.Contains(methods, "client_secret_post") {
 				suites.Warn("the server issues secrets and does not say that it takes them in the body (client_secret_post)")

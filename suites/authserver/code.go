@@ -145,7 +145,7 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.High,
 	Cites:    cited("RFC 6749, 10.10", "OAuth 2.1, 7.7"),
 	Since:    suites.V20250326,
-	Covers:   []string{"authz-code-properties", "as-token-endpoint-brute-force"},
+	Covers:   []string{"authz-code-properties"},
 	Remedy:   "Make codes of at least 128 random bits, from a cryptographic generator.",
 	Faults:   []fault.Fault{fault.CodeGuessable},
 	Specs: func(d *probes.Deployment) {

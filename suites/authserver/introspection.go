@@ -42,6 +42,8 @@ var _ = suites.Register(suites.Check{
 			return d.IntrospectAs(ctx, d.Client, func(string) []probes.Mutation { return nil })
 		})
 
+		client := probes.Start(d, d.Client)
+
 		It("not those that show nothing, or the token itself", func(ctx SpecContext) {
 			for _, f := range []*probes.Future[*probes.Introspection]{anonymous, itself} {
 				i, err := f.Await(ctx)
@@ -52,7 +54,7 @@ var _ = suites.Register(suites.Check{
 		It("nor those that merely give a client id", func(ctx SpecContext) {
 			i, err := public.Await(ctx)
 			Expect(err).NotTo(HaveOccurred())
-			c, err := d.Client(ctx)
+			c, err := client.Await(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			if c.Confidential() {
 				suites.NotApplicable("the client of this run is confidential")
