@@ -200,6 +200,7 @@ var bearerSymptoms = map[fault.Fault]symptom{
 	},
 	fault.SlashUnguarded:   func(d *desk) bool { return served(d.tool("", "whoami", target(d.endpoint()+"/"))) },
 	fault.MethodOverridden: unguarded(setHeader("X-HTTP-Method-Override", "OPTIONS")),
+	fault.MethodsUnguarded: unguarded(func(o *order) { o.verb = "PUT" }),
 	fault.ConnectionRemembered: func(d *desk) bool {
 		keep := setHeader("Connection", "keep-alive")
 		return served(d.tool(d.token(), "whoami", keep)) && served(d.tool("", "whoami", keep))
@@ -271,8 +272,12 @@ var audienceSymptoms = map[fault.Fault]symptom{
 	fault.AudienceHostMatch:     acceptedAs(func(u *url.URL) string { return u.Scheme + "://" + u.Hostname() + ":444" + u.Path }),
 	fault.AudienceCaseFolded:    acceptedAs(func(u *url.URL) string { return strings.ToUpper(u.String()) }),
 	fault.AudienceGeneric:       accepted(tokens.Audience("api")),
-	fault.AcceptForeignIssuer:   fromElsewhere,
-	fault.IssuerUnchecked:       accepted(tokens.Claim("iss", "https://elsewhere.example")),
+	fault.AudienceSlashExpected: acceptedAs(func(u *url.URL) string { return u.String() + "/" }),
+	fault.AudienceArrayRefused: func(d *desk) bool {
+		return !accepted(tokens.Audience([]string{d.endpoint()}))(d) && accepted()(d)
+	},
+	fault.AcceptForeignIssuer: fromElsewhere,
+	fault.IssuerUnchecked:     accepted(tokens.Claim("iss", "https://elsewhere.example")),
 	fault.IssuerPrefixMatch: func(d *desk) bool {
 		return accepted(tokens.Claim("iss", d.s.AuthServer.Issuer()+".evil.example"))(d)
 	},
@@ -357,20 +362,6 @@ var jwtSymptoms = map[fault.Fault]symptom{
 	fault.AcceptMissingSubject: accepted(tokens.Without("sub")),
 	fault.SubjectTrimmed: func(d *desk) bool {
 		return strings.Contains(said(d.tool(d.token(tokens.Claim("sub", "ALICE ")), "whoami")), `"alice"`)
-	},
-	fault.RemovedKeysKept: func(d *desk) bool {
-		attacker, host := attack(d.t)
-		host.serve(d.t, attacker, "old")
-		a := newAuthority(host.URL, "")
-		defer a.close()
-		a.keepsRemoved = d.s.ResourceServer.authority.keepsRemoved
-		if _, err := a.key(d.t.Context(), "old"); err != nil {
-			d.t.Fatal(err)
-		}
-		host.serve(d.t, attacker, "new")
-		a.keysAt = time.Time{}
-		_, err := a.key(d.t.Context(), "old")
-		return err == nil
 	},
 }
 
