@@ -78,7 +78,11 @@ func (d *Deployment) EffectOfRefused(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := d.Grant(wire.For(ctx, "control"), c, With("scope", strings.Join(d.Target.Effect.Scopes, " ")))
+	var scopes []Mutation
+	if len(d.Target.Effect.Scopes) > 0 {
+		scopes = append(scopes, With("scope", strings.Join(d.Target.Effect.Scopes, " ")))
+	}
+	t, err := d.Grant(wire.For(ctx, "control"), c, scopes...)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +125,11 @@ func (d *Deployment) SubjectsTaken(ctx context.Context) ([]string, error) {
 	}
 	user := "mcpassay-" + strings.ToLower(NewVerifier()[:12])
 	as := func(subject string) (string, error) {
-		return d.Target.Lab.With("for a user", tokens.Claim("sub", subject), tokens.Claim("scope", strings.Join(d.Target.Effect.Scopes, " "))).Make(sound)
+		claims := []tokens.Mutation{tokens.Claim("sub", subject)}
+		if len(d.Target.Effect.Scopes) > 0 {
+			claims = append(claims, tokens.Claim("scope", strings.Join(d.Target.Effect.Scopes, " ")))
+		}
+		return d.Target.Lab.With("for a user", claims...).Make(sound)
 	}
 	own, err := as(user)
 	if err != nil {
