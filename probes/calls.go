@@ -68,6 +68,15 @@ func (d *Deployment) closedToAnybody(ctx context.Context) error {
 	return err
 }
 
+// closedToGarbage errs if any string will do for a token.
+func (d *Deployment) closedToGarbage(ctx context.Context) error {
+	a, err := d.Call(wire.For(ctx, "control"), NewVerifier())
+	if err == nil && a.Served() {
+		err = &Blocked{By: "rs-401-unknown-token", Owner: reports.ResourceServer, Err: errors.New("the protected call is carried out for any token")}
+	}
+	return err
+}
+
 // SoundCall makes the protected call as a client with a sound token does.
 func (d *Deployment) SoundCall(ctx context.Context) (*Answer, error) {
 	token, err := d.soundCall(ctx)
@@ -149,6 +158,9 @@ func (d *Deployment) afterHandshake(ctx context.Context, sound, token, method st
 // one, over a connection that nothing else uses and that the client asks to keep.
 func (d *Deployment) SameConnection(ctx context.Context) (*Answer, error) {
 	return d.GuardedCall(ctx, func(ctx context.Context, sound string) (*Answer, error) {
+		if err := d.closedToAnybody(ctx); err != nil {
+			return nil, err
+		}
 		alone, done := d.wire.Alone(ctx)
 		defer done()
 		keep := func(m *Message) { m.Header.Set("Connection", "keep-alive") }

@@ -23,6 +23,7 @@ type Target struct {
 	Steps   []LoginStep    // how to sign in; empty: found by what the pages look like
 	Scopes  []string       // to ask for; empty: what the challenge or the metadata names
 	Tool    *ToolCall      // a harmless protected call; nil: tools/list
+	Effect  *Effect        // a call whose effect can be seen, if one is known
 
 	Operations []Operation // harmless tool calls and the scopes they need, as far as that is known
 

@@ -35,6 +35,9 @@ func (d *Deployment) present(ctx context.Context, sound string, forgeries []toke
 	if err := d.closedToAnybody(ctx); err != nil {
 		return nil, err
 	}
+	if err := d.closedToGarbage(ctx); err != nil {
+		return nil, err
+	}
 	var all []Varied
 	for _, f := range forgeries {
 		forged, err := f.Make(sound)
@@ -145,7 +148,7 @@ func (d *Deployment) TryAudiences(make func(resource string) []string) *Future[[
 		if err != nil {
 			return nil, err
 		}
-		return d.Minted(ctx, d.Target.Lab.For(make(resource)...)...)
+		return d.MintedFor(ctx, d.Target.Lab.For(make(resource)...)...)
 	})
 }
 
@@ -160,8 +163,34 @@ func (d *Deployment) TryAudienceValues(make func(resource string) []any) *Future
 		for _, value := range make(resource) {
 			minted = append(minted, d.Target.Lab.With(fmt.Sprintf("whose aud is %q", value), tokens.Audience(value)))
 		}
-		return d.Minted(ctx, minted...)
+		return d.MintedFor(ctx, minted...)
 	})
+}
+
+// unrelated is an audience that has nothing in common with any resource.
+const unrelated = "https://unrelated.mcpassay.example/mcp"
+
+// MintedFor presents tokens with other audiences than the server's. Where any
+// audience will do, they say nothing.
+func (d *Deployment) MintedFor(ctx context.Context, minted ...tokens.Recipe) ([]Varied, error) {
+	taken, err := d.UnrelatedToken(ctx)
+	if err == nil && taken.Served() {
+		err = &Blocked{By: "rs-audience-validated", Owner: reports.ResourceServer, Err: errors.New("a token with any audience is accepted")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.Minted(ctx, minted...)
+}
+
+// UnrelatedToken presents a token that the lab's key has signed for an audience
+// that has nothing in common with any resource.
+func (d *Deployment) UnrelatedToken(ctx context.Context) (*Answer, error) {
+	all, err := d.Minted(ctx, d.Target.Lab.For(unrelated)...)
+	if err != nil {
+		return nil, err
+	}
+	return all[0].Answer, all[0].Err
 }
 
 // ForeignToken presents a genuine token for another resource of the same

@@ -14,6 +14,11 @@ func Reference(s *reference.Server) Target {
 		OtherResource: s.ResourceServer.OtherEndpoint(),
 		Lab:           s.AuthServer.Keys(),
 		Upstream:      upstream{s.Upstream},
+		Effect: &Effect{
+			Do:     ToolCall{Name: "write_note", Arguments: map[string]any{"text": "{mark}"}},
+			See:    ToolCall{Name: "read_note"},
+			Scopes: []string{"notes.read", "notes.write"},
+		},
 		Disturb:       true,
 		CodeLifetime:  s.CodeLifetime(),
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,10 +30,9 @@ const (
 // An authority is the authorization server as a resource server sees it: where
 // keys come from, and whom to ask to exchange or introspect a token.
 type authority struct {
-	issuer       string
-	secret       string // of the client resourceServerClientID
-	http         *http.Client
-	keepsRemoved bool // only with fault.RemovedKeysKept
+	issuer string
+	secret string // of the client resourceServerClientID
+	http   *http.Client
 
 	mu          sync.Mutex
 	metadata    *authorityMetadata
@@ -103,10 +101,6 @@ func (a *authority) refresh(ctx context.Context) error {
 	keys, err := tokens.ParseKeySet(jwks)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUnavailable, err)
-	}
-	if a.keepsRemoved {
-		old := maps.Clone(a.keys)
-		maps.Copy(keys, old)
 	}
 	a.keys, a.keysAt, a.jwks = keys, time.Now(), jwks
 	return nil

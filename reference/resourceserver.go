@@ -53,7 +53,6 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 		metadata:  map[string]http.Handler{},
 		endpoints: map[string]*endpoint{},
 	}
-	rs.authority.keepsRemoved = rs.faults.Has(fault.RemovedKeysKept)
 	main := rs.serve("/mcp", "Reference notes", upstreamURL)
 	main.addNoteTools()
 	main.addUpstreamTool()

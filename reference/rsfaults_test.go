@@ -199,6 +199,7 @@ var bearerSymptoms = map[fault.Fault]symptom{
 	},
 	fault.SlashUnguarded:   func(d *desk) bool { return served(d.tool("", "whoami", target(d.endpoint()+"/"))) },
 	fault.MethodOverridden: unguarded(setHeader("X-HTTP-Method-Override", "OPTIONS")),
+	fault.MethodsUnguarded: unguarded(func(o *order) { o.verb = "PUT" }),
 	fault.ConnectionRemembered: func(d *desk) bool {
 		keep := setHeader("Connection", "keep-alive")
 		return served(d.tool(d.token(), "whoami", keep)) && served(d.tool("", "whoami", keep))

@@ -27,6 +27,7 @@ type Config struct {
 	Scopes     []string  `yaml:"scopes" json:"scopes,omitempty" jsonschema:"scopes to ask for; default: what the server's challenge or metadata names"`
 	Resources  Resources `yaml:"resources" json:"resources,omitzero" jsonschema:"resource indicators"`
 	Tool       Tool      `yaml:"tool" json:"tool,omitzero" jsonschema:"a harmless tool whose call needs a token; default: tools/list is called instead"`
+	Effect     Effect    `yaml:"effect" json:"effect,omitzero" jsonschema:"a tool whose effect another one shows, to see that refused calls have none"`
 	Limits     Limits    `yaml:"limits" json:"limits,omitzero" jsonschema:"how much to ask of the deployment"`
 	Disturb    bool      `yaml:"disturb" json:"disturb,omitempty" jsonschema:"true to run checks that can disturb other users of the system"`
 }
@@ -71,6 +72,13 @@ type Resources struct {
 type Tool struct {
 	Name      string         `yaml:"name" json:"name,omitempty" jsonschema:"its name"`
 	Arguments map[string]any `yaml:"arguments" json:"arguments,omitempty" jsonschema:"its arguments"`
+}
+
+// An Effect is a call that leaves something behind, and one that shows it.
+type Effect struct {
+	Do     Tool     `yaml:"do" json:"do,omitzero" jsonschema:"the tool that leaves something behind; {mark} in an argument becomes a text to look for"`
+	See    Tool     `yaml:"see" json:"see,omitzero" jsonschema:"the tool whose result shows that text to the same user, and to no other"`
+	Scopes []string `yaml:"scopes" json:"scopes,omitempty" jsonschema:"the scopes that both need"`
 }
 
 // Limits bounds what a run asks of the deployment.
@@ -163,11 +171,16 @@ func (c *Config) validate() error {
 	if c.Limits.Concurrency < 0 || c.Limits.Rate < 0 || c.Limits.Timeout < 0 || c.Limits.Registrations < 0 || c.Limits.Wait < 0 {
 		return errors.New("limits: none can be negative")
 	}
-	if c.Tool.Name == "" && c.Tool.Arguments != nil {
-		return errors.New("tool: arguments are given but no name")
+	if (c.Effect.Do.Name == "") != (c.Effect.See.Name == "") {
+		return errors.New("effect: do and see go together")
 	}
-	if _, err := json.Marshal(c.Tool.Arguments); err != nil {
-		return fmt.Errorf("tool: the arguments cannot be sent as JSON: %w", err)
+	for name, tool := range map[string]Tool{"tool": c.Tool, "effect.do": c.Effect.Do, "effect.see": c.Effect.See} {
+		if tool.Name == "" && tool.Arguments != nil {
+			return fmt.Errorf("%s: arguments are given but no name", name)
+		}
+		if _, err := json.Marshal(tool.Arguments); err != nil {
+			return fmt.Errorf("%s: the arguments cannot be sent as JSON: %w", name, err)
+		}
 	}
 	return nil
 }

@@ -104,6 +104,9 @@ func (r *runCommand) target(config *Config) (probes.Target, func() error, error)
 	if r.URL != "" {
 		target.URL = r.URL
 	}
+	if effect := config.Effect; effect.Do.Name != "" {
+		target.Effect = &probes.Effect{Do: probes.ToolCall(effect.Do), See: probes.ToolCall(effect.See), Scopes: effect.Scopes}
+	}
 	if config.Tool.Name != "" {
 		target.Tool = &probes.ToolCall{Name: config.Tool.Name, Arguments: config.Tool.Arguments}
 	}

@@ -23,7 +23,7 @@ var (
 	AnonymousRedirect       = declare("anonymous-redirect", "redirects a request without a token to a login page")
 	UnauthorizedAsResult    = declare("unauthorized-as-result", "reports authorization failures as JSON-RPC errors under status 200")
 	InvalidTokenForbidden   = declare("invalid-token-forbidden", "answers 403 to an invalid token")
-	InvalidTokenServerError = declare("invalid-token-server-error", "answers 500 to a token it cannot parse")
+	InvalidTokenServerError = declare("invalid-token-server-error", "answers 500 to a token it cannot parse", "rs-key-id-harmless")
 	MalformedServerError    = declare("malformed-server-error", "answers 500 to a malformed Authorization header")
 	VerboseErrors           = declare("verbose-errors", "puts a stack trace and the names it compares with into its error bodies")
 	TokenEchoed             = declare("token-echoed", "repeats the rejected token in error_description")

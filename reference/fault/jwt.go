@@ -24,5 +24,4 @@ var (
 	AcceptNotYetValid     = declare("accept-not-yet-valid", "ignores nbf")
 	AcceptMissingSubject  = declare("accept-missing-subject", "takes a token without a usable sub for a default account")
 	SubjectTrimmed        = declare("subject-normalized", "trims and lower-cases sub, so that two users become one")
-	RemovedKeysKept       = declare("removed-keys-kept", "keeps accepting keys that its issuer has removed")
 )

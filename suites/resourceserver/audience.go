@@ -24,6 +24,14 @@ func labTokens(ctx context.Context, d *probes.Deployment) (bool, string) {
 	return err != nil || taken, "a resource server that verifies access tokens itself, and this one looks them up"
 }
 
+// foreignTokens needs tokens for others than the server: genuine ones or minted.
+func foreignTokens(ctx context.Context, d *probes.Deployment) (bool, string) {
+	if ok, _ := labTokens(ctx, d); ok {
+		return true, ""
+	}
+	return suites.OtherResource(ctx, d)
+}
+
 var ownAudience = []suites.Cite{
 	{Doc: "MCP 2026-07-28", Section: "Token Audience Binding and Validation"}, {Doc: "RFC 9068", Section: "4"}, {Doc: "RFC 8707", Section: "2"},
 }
@@ -41,15 +49,32 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20250618,
 	Covers:   []string{"rs-audience-validated", "aud-foreign-token-refused", "aud-introspected-token"},
 	Remedy:   "Check aud (or what introspection says of it) against the server's own identifier; a signature only tells who issued a token, not for whom.",
-	Needs:    []suites.Need{suites.OtherResource},
+	Needs:    []suites.Need{foreignTokens},
 	Faults:   []fault.Fault{fault.AcceptAnyAudience, fault.AudienceOriginMatch},
 	Specs: func(d *probes.Deployment) {
-		tried := probes.Start(d, d.ForeignToken)
+		var genuine, signed *probes.Future[*probes.Answer]
+		if d.Target.OtherResource != "" {
+			genuine = probes.Start(d, d.ForeignToken)
+		}
+		if d.Target.Lab != nil {
+			signed = probes.Start(d, d.UnrelatedToken)
+		}
 
 		It("though it is genuine", func(ctx SpecContext) {
-			answer, err := tried.Await(ctx)
+			if genuine == nil {
+				suites.NotApplicable("a second resource would have to be known (resources.other in the configuration)")
+			}
+			answer, err := genuine.Await(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(answer.Served()).To(BeFalse(), "a token that was asked for %s opens the protected call", d.Target.OtherResource)
+		})
+		It("whatever that is", func(ctx SpecContext) {
+			if ok, want := labTokens(ctx, d); !ok {
+				suites.NotApplicable("needs %s", want)
+			}
+			answer, err := signed.Await(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(answer.Served()).To(BeFalse(), "a token for an audience that has nothing to do with the server opens the protected call")
 		})
 	},
 })
@@ -68,7 +93,9 @@ var _ = suites.Register(suites.Check{
 	Needs:    []suites.Need{labTokens},
 	Faults:   []fault.Fault{fault.AcceptMissingAudience},
 	Specs: func(d *probes.Deployment) {
-		tried := d.TryMinted(d.Target.Lab.EmptyAudiences()...)
+		tried := probes.Start(d, func(ctx context.Context) ([]probes.Varied, error) {
+			return d.MintedFor(ctx, d.Target.Lab.EmptyAudiences()...)
+		})
 
 		It("whose aud is missing, null or empty", func(ctx SpecContext) {
 			expectRefused(ctx, d, tried, "the protected call is carried out for a token without an audience")
@@ -88,7 +115,7 @@ var _ = suites.Register(suites.Check{
 	Covers:   []string{"rs-audience-generic-rejected"},
 	Remedy:   exactAudience,
 	Needs:    []suites.Need{labTokens},
-	Faults:   []fault.Fault{fault.AudienceGeneric, fault.AcceptAnyAudience},
+	Faults:   []fault.Fault{fault.AudienceGeneric},
 	Specs: func(d *probes.Deployment) {
 		tried := probes.Start(d, func(ctx context.Context) ([]probes.Varied, error) {
 			x, err := d.Discovery(ctx)
@@ -99,7 +126,7 @@ var _ = suites.Register(suites.Check{
 			if err != nil {
 				return nil, err
 			}
-			return d.Minted(ctx, d.Target.Lab.For("api", "account", "default", "*", x.Issuer, c.ID)...)
+			return d.MintedFor(ctx, d.Target.Lab.For("api", "account", "default", "*", x.Issuer, c.ID)...)
 		})
 
 		It("such as the issuer, the client or the word api", func(ctx SpecContext) {

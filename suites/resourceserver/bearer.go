@@ -122,7 +122,7 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.Low,
 	Cites:    append(tokenUse("5.1"), suites.Cite{Doc: "RFC 6750", Section: "2.2"}),
 	Since:    suites.V20250326,
-	Covers:   []string{"client-bearer-header"},
+	Covers:   []string{"rs-rejects-multiple-token-methods"},
 	Remedy:   "Read access tokens from the Authorization header only; middleware that also looks into parsed bodies has an option to turn that off.",
 	Faults:   []fault.Fault{fault.TokenInBody},
 	Specs: func(d *probes.Deployment) {
