@@ -139,18 +139,4 @@ var jwtSymptoms = map[fault.Fault]symptom{
 	fault.SubjectTrimmed: func(d *desk) bool {
 		return strings.Contains(said(d.tool(d.token(tokens.Claim("sub", "ALICE ")), "whoami")), `"alice"`)
 	},
-	fault.RemovedKeysKept: func(d *desk) bool {
-		attacker, host := attack(d.t)
-		host.serve(d.t, attacker, "old")
-		a := newAuthority(host.URL, "")
-		defer a.close()
-		a.keepsRemoved = d.s.ResourceServer.authority.keepsRemoved
-		if _, err := a.key(d.t.Context(), "old"); err != nil {
-			d.t.Fatal(err)
-		}
-		host.serve(d.t, attacker, "new")
-		a.keysAt = time.Time{}
-		_, err := a.key(d.t.Context(), "old")
-		return err == nil
-	},
 }
