@@ -18,18 +18,19 @@ import (
 // A Config is what a user says about a deployment in a file. Secrets are never
 // in it: it names where they are. docs/config.schema.json is generated from it.
 type Config struct {
-	URL        string    `yaml:"url" json:"url,omitempty" jsonschema:"URL of the MCP endpoint; the command line may name another"`
-	Authorized bool      `yaml:"authorized" json:"authorized,omitempty" jsonschema:"true if you may test this deployment although it is not on loopback"`
-	Users      []User    `yaml:"users" json:"users,omitempty" jsonschema:"test users; the first signs in, a second one makes more checks possible"`
-	Clients    []Client  `yaml:"clients" json:"clients,omitempty" jsonschema:"clients registered by hand, for authorization servers without dynamic registration"`
-	Login      []Step    `yaml:"login" json:"login,omitempty" jsonschema:"how to sign in and consent, where the pages are too unusual to be understood unaided"`
-	Browser    Browser   `yaml:"browser" json:"browser,omitzero" jsonschema:"the user agent"`
-	Scopes     []string  `yaml:"scopes" json:"scopes,omitempty" jsonschema:"scopes to ask for; default: what the server's challenge or metadata names"`
-	Resources  Resources `yaml:"resources" json:"resources,omitzero" jsonschema:"resource indicators"`
-	Tool       Tool      `yaml:"tool" json:"tool,omitzero" jsonschema:"a harmless tool whose call needs a token; default: tools/list is called instead"`
-	Effect     Effect    `yaml:"effect" json:"effect,omitzero" jsonschema:"a tool whose effect another one shows, to see that refused calls have none"`
-	Limits     Limits    `yaml:"limits" json:"limits,omitzero" jsonschema:"how much to ask of the deployment"`
-	Disturb    bool      `yaml:"disturb" json:"disturb,omitempty" jsonschema:"true to run checks that can disturb other users of the system"`
+	URL        string      `yaml:"url" json:"url,omitempty" jsonschema:"URL of the MCP endpoint; the command line may name another"`
+	Authorized bool        `yaml:"authorized" json:"authorized,omitempty" jsonschema:"true if you may test this deployment although it is not on loopback"`
+	Users      []User      `yaml:"users" json:"users,omitempty" jsonschema:"test users; the first signs in, a second one makes more checks possible"`
+	Clients    []Client    `yaml:"clients" json:"clients,omitempty" jsonschema:"clients registered by hand, for authorization servers without dynamic registration"`
+	Login      []Step      `yaml:"login" json:"login,omitempty" jsonschema:"how to sign in and consent, where the pages are too unusual to be understood unaided"`
+	Browser    Browser     `yaml:"browser" json:"browser,omitzero" jsonschema:"the user agent"`
+	Scopes     []string    `yaml:"scopes" json:"scopes,omitempty" jsonschema:"scopes to ask for; default: what the server's challenge or metadata names"`
+	Resources  Resources   `yaml:"resources" json:"resources,omitzero" jsonschema:"resource indicators"`
+	Tool       Tool        `yaml:"tool" json:"tool,omitzero" jsonschema:"a harmless tool whose call needs a token; default: tools/list is called instead"`
+	Effect     Effect      `yaml:"effect" json:"effect,omitzero" jsonschema:"a tool whose effect another one shows, to see that refused calls have none"`
+	Operations []Operation `yaml:"operations" json:"operations,omitempty" jsonschema:"harmless tool calls that need different scopes, to see whether scopes are enforced; default: tools that say they only read"`
+	Limits     Limits      `yaml:"limits" json:"limits,omitzero" jsonschema:"how much to ask of the deployment"`
+	Disturb    bool        `yaml:"disturb" json:"disturb,omitempty" jsonschema:"true to run checks that can disturb other users of the system"`
 }
 
 // A User can sign in at the authorization server.
@@ -79,6 +80,13 @@ type Effect struct {
 	Do     Tool     `yaml:"do" json:"do,omitzero" jsonschema:"the tool that leaves something behind; {mark} in an argument becomes a text to look for"`
 	See    Tool     `yaml:"see" json:"see,omitzero" jsonschema:"the tool whose result shows that text to the same user, and to no other"`
 	Scopes []string `yaml:"scopes" json:"scopes,omitempty" jsonschema:"the scopes that both need"`
+}
+
+// An Operation is a call of a tool that does no harm, and the scopes it needs.
+type Operation struct {
+	Tool      string         `yaml:"tool" json:"tool" jsonschema:"name of the tool"`
+	Arguments map[string]any `yaml:"arguments" json:"arguments,omitempty" jsonschema:"its arguments"`
+	Scopes    []string       `yaml:"scopes" json:"scopes,omitempty" jsonschema:"all the scopes that the call needs; none: not known"`
 }
 
 // Limits bounds what a run asks of the deployment.
@@ -180,6 +188,18 @@ func (c *Config) validate() error {
 		}
 		if _, err := json.Marshal(tool.Arguments); err != nil {
 			return fmt.Errorf("%s: the arguments cannot be sent as JSON: %w", name, err)
+		}
+	}
+	return c.validateOperations()
+}
+
+func (c *Config) validateOperations() error {
+	for i, o := range c.Operations {
+		if o.Tool == "" {
+			return fmt.Errorf("operations[%d]: tool is missing", i)
+		}
+		if _, err := json.Marshal(o.Arguments); err != nil {
+			return fmt.Errorf("operations[%d]: the arguments cannot be sent as JSON: %w", i, err)
 		}
 	}
 	return nil

@@ -121,3 +121,11 @@ func steps(c *Config) []probes.LoginStep {
 	}
 	return steps
 }
+
+func operations(c *Config) []probes.Operation {
+	operations := make([]probes.Operation, len(c.Operations))
+	for i, o := range c.Operations {
+		operations[i] = probes.Operation{ToolCall: probes.ToolCall{Name: o.Tool, Arguments: o.Arguments}, Scopes: o.Scopes}
+	}
+	return operations
+}

@@ -136,7 +136,7 @@ var _ = suites.Register(suites.Check{
 })
 
 // climbed awaits what came of following the challenges.
-func climbed(ctx SpecContext, d *probes.Deployment, stepUps *probes.Future[[]*probes.StepUp]) []*probes.StepUp {
+func climbed(ctx SpecContext, stepUps *probes.Future[[]*probes.StepUp]) []*probes.StepUp {
 	all, err := stepUps.Await(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	if len(all) == 0 {
@@ -161,7 +161,7 @@ var _ = suites.Register(suites.Check{
 		scoping, stepUps := probes.Start(d, d.Scoping), probes.Start(d, d.StepUps)
 
 		It("or leads on", func(ctx SpecContext) {
-			all := climbed(ctx, d, stepUps)
+			all := climbed(ctx, stepUps)
 			known := tried(ctx, scoping).Known
 			for _, s := range all {
 				unknown := slices.DeleteFunc(slices.Clone(s.Named), func(n string) bool { return slices.Contains(known, n) })
@@ -205,7 +205,7 @@ var _ = suites.Register(suites.Check{
 		stepUps := probes.Start(d, d.StepUps)
 
 		It("and not one after the other", func(ctx SpecContext) {
-			for _, s := range climbed(ctx, d, stepUps) {
+			for _, s := range climbed(ctx, stepUps) {
 				if s.Granted() {
 					Expect(furtherScopes(s)).To(BeEmpty(), "%s was refused for %s, and after that for more", s.Tell(), strings.Join(s.Named, " "))
 				}
