@@ -122,7 +122,8 @@ func (d *Deployment) JoinSession(ctx context.Context) (*Joined, error) {
 	})
 }
 
-// TokenOf takes a sound flow of a user to an access token.
+// TokenOf takes a sound flow of a user to an access token. An authorization server
+// that asks nobody who they are gives no second user one of their own.
 func (d *Deployment) TokenOf(ctx context.Context, u User) (string, error) {
 	c, err := d.Client(ctx)
 	if err != nil {
@@ -139,6 +140,9 @@ func (d *Deployment) TokenOf(ctx context.Context, u User) (string, error) {
 	}
 	if a.Code == "" {
 		return "", d.noCode(ctx, a)
+	}
+	if !a.Landing.LoggedIn {
+		return "", &Blocked{By: "second user", Owner: reports.AuthServer, Err: errors.New("the authorization server did not ask who signs in")}
 	}
 	t, err := d.Redeem(ctx, a)
 	if err != nil {

@@ -111,15 +111,21 @@ func (v *UpstreamVisit) Own() []UpstreamCredential {
 }
 
 // CallWithUpstreamTokens makes the protected call with each credential that the
-// server sent upstream, between two sound calls.
+// server sent upstream, between two sound calls. A token that says it is for this
+// server too is left out.
 func (d *Deployment) CallWithUpstreamTokens(ctx context.Context) ([]*Answer, error) {
 	v, err := d.UpstreamVisit(ctx)
 	if err != nil {
 		return nil, err
 	}
+	resource, err := d.Resource(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var answers []*Answer
 	for _, c := range v.Own()[:min(len(v.Own()), 4)] {
-		if c.In != "header Authorization" {
+		jwt, ok := DecodeJWT(c.Token)
+		if c.In != "header Authorization" || ok && slices.Contains(jwt.Audience(), resource) {
 			continue
 		}
 		a, err := d.GuardedCall(ctx, func(ctx context.Context, _ string) (*Answer, error) { return d.Call(ctx, c.Token) })

@@ -13,6 +13,7 @@ type answer struct {
 	endpoint *endpoint
 	who      *caller
 	begun    bool
+	modern   bool // the request stood alone
 }
 
 func (a *answer) WriteHeader(status int) {
@@ -32,7 +33,7 @@ func (a *answer) WriteHeader(status int) {
 	if session == "" && e.faults.Has(fault.ModernSession) {
 		header.Set("Mcp-Session-Id", e.newSessionID())
 	}
-	if status == http.StatusNotFound && e.faults.Has(fault.UnknownMethodStatus) {
+	if status == http.StatusNotFound && a.modern && e.faults.Has(fault.UnknownMethodStatus) {
 		status = http.StatusOK
 	}
 	a.ResponseWriter.WriteHeader(status)

@@ -185,7 +185,7 @@ func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) 
 	// A stream must not outlive the token that opened it.
 	ctx, cancel := withCaller(r.Context(), who)
 	defer cancel()
-	e.serveMCP(&answer{ResponseWriter: w, endpoint: e, who: who}, r.WithContext(ctx), who, m)
+	e.serveMCP(&answer{ResponseWriter: w, endpoint: e, who: who, modern: m.first().version != ""}, r.WithContext(ctx), who, m)
 }
 
 // A caller is whom a verified token speaks for.
