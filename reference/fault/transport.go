@@ -6,7 +6,7 @@ var (
 	OriginNullAllowed   = declare("origin-null-allowed", "allows the Origin null")
 	OriginPrefixMatch   = declare("origin-prefix-match", "allows an Origin that begins with its own")
 	OriginOtherStatus   = declare("origin-other-status", "answers 400 instead of 403 to a foreign Origin")
-	OriginRequired      = declare("origin-required", "refuses requests without Origin", "rs-401-without-token")
+	OriginRequired      = declare("origin-required", "refuses requests without Origin", "rs-401-without-token", "rs-accepts-bearer-header")
 	OriginReflected     = declare("origin-reflected", "allows every Origin to read its answers, with credentials", "rs-origin-validated")
 	HostIgnored         = declare("host-ignored", "does not look at Host")
 	VersionIgnored      = declare("version-ignored", "serves protocol versions it has never heard of")
