@@ -232,6 +232,13 @@ func (d *Deployment) AttackSession(ctx context.Context) (*SessionAttack, error) 
 		return nil, d.soundRefused(ctx, token, a)
 	}
 	defer d.endSession(wire.For(ctx, "control"), s, token)
+	method, params := d.protected()
+	if a, err = d.askMutated(wire.For(ctx, "control"), legacyCall(s, method, params), "", nil); err != nil {
+		return nil, err
+	}
+	if a.Served() {
+		return nil, &Blocked{By: "rs-session-not-authentication", Owner: reports.ResourceServer, Err: errors.New("the session id alone opens the protected call")}
+	}
 	x := &SessionAttack{}
 	stream := legacyCall(s, "", nil)
 	stream.HTTPMethod, stream.Body = http.MethodGet, []byte{}
@@ -247,7 +254,6 @@ func (d *Deployment) AttackSession(ctx context.Context) (*SessionAttack, error) 
 	if x.End, err = d.ask(wire.For(ctx, "attack"), end); err != nil {
 		return nil, err
 	}
-	method, params := d.protected()
 	x.Afterward, err = d.askMutated(wire.For(ctx, "control"), legacyCall(s, method, params), token, nil)
 	return x, err
 }

@@ -3,6 +3,7 @@ package probes
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -18,6 +19,13 @@ func (d *Deployment) soundRefused(ctx context.Context, token string, a *Answer) 
 	said := "the protected call with an access token was " + a.Said()
 	because := func(by string, owner reports.Owner, format string, args ...any) error {
 		return &Blocked{By: by, Owner: owner, Err: fmt.Errorf(said+": "+format, args...)}
+	}
+	if challenges, _ := wire.Challenges(a.Header); a.Status == http.StatusForbidden {
+		for _, c := range wire.Bearer(challenges) {
+			if code, _ := c.Get("error"); code == "insufficient_scope" {
+				return because("rs-scope-downscoped-accepted", reports.ResourceServer, "the scopes that it asks for are not enough")
+			}
+		}
 	}
 	resource, err := d.Resource(ctx)
 	if err != nil {
