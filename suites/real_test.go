@@ -67,7 +67,7 @@ func onReal(t *testing.T, which trial, filter string) *reports.Report {
 	d, err := probes.Open(ctx, probes.Target{
 		URL: running.Endpoint, OtherResource: running.OtherEndpoint, Disturb: true, Wait: 2 * time.Second,
 		Users:            []probes.User{{Name: running.User.Name, Password: running.User.Password}},
-		MaxRegistrations: 200, ProbeTimeout: 8 * time.Minute, // the machine may be busy
+		MaxRegistrations: 200, VisitTimeout: 2 * time.Minute, // the machine may be busy
 	}, client, agent)
 	if err != nil {
 		t.Fatal(err)
