@@ -141,6 +141,9 @@ func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization,
 	if err != nil {
 		return nil, err
 	}
+	if err := d.turn(ctx, r.Client); err != nil {
+		return nil, err
+	}
 	d.tally.take("flows", -1)
 	select { // waiting for a turn is no part of the chain
 	case d.turns <- struct{}{}:
@@ -219,6 +222,9 @@ func (d *Deployment) AuthorizeFrom(ctx context.Context, origin string) (*wire.Re
 }
 
 func (d *Deployment) authorizeTrouble(err error) error {
+	if errors.Is(err, wire.ErrLimited) {
+		return fmt.Errorf("authorization request: %w", wire.ErrLimited)
+	}
 	if errors.Is(err, ErrCredentialsRefused) {
 		return &Blocked{By: "login", Owner: reports.Configuration, Err: err}
 	}

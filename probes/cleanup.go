@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -121,7 +122,9 @@ func (d *Deployment) deleteClient(ctx context.Context, c *Client) error {
 	switch {
 	case err != nil:
 		return err
-	case res.Status >= 300 && res.Status != http.StatusNotFound && res.Status != http.StatusUnauthorized:
+	case res.Status == http.StatusUnauthorized:
+		return errors.New("its registration access token is no longer good (401)")
+	case res.Status >= 300 && res.Status != http.StatusNotFound:
 		return fmt.Errorf("the deletion was answered %d", res.Status)
 	}
 	return nil

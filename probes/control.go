@@ -26,6 +26,7 @@ type control struct {
 
 // after waits for a control of the name that began after the call.
 func (b *bench) after(ctx context.Context, name string, sound func(context.Context) error) error {
+	b.flows.waiting(ctx)
 	c := b.controls.join(name, func(c *control) { b.runControl(name, c, sound) })
 	select {
 	case <-c.done:
@@ -72,5 +73,7 @@ func (b *bench) runControl(name string, c *control, sound func(context.Context) 
 	b.controls.mu.Unlock()
 	ctx, cancel := context.WithTimeout(wire.Follow(wire.Record(b.root, c.owner.transcript), &c.chain), longest)
 	defer cancel()
+	ctx, free := b.flows.keeping(ctx)
+	defer free()
 	c.err = sound(wire.For(ctx, "control"))
 }

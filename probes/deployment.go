@@ -115,6 +115,9 @@ type bench struct {
 	lab        *Shared[string]
 	replay     *Shared[*Replay]
 	firstCall  *Shared[string]
+	oneGrant   *Shared[bool]
+	caller     *Shared[*Client]
+	flows      flows
 	fresh      fresh
 	controls   controls
 	once       once
@@ -154,6 +157,8 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	b.web = Share(d, b.webClient)
 	b.strange = Share(d, b.divertStrangely)
 	b.baseline = Share(d, b.firstGrant)
+	b.oneGrant = Share(d, b.detectOneGrant)
+	b.caller = Share(d, b.anotherClient)
 	b.era = Share(d, b.detectEra)
 	b.sessions = Share(d, b.detectSessions)
 	b.lab = Share(d, b.firstLabToken)

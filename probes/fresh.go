@@ -40,12 +40,18 @@ func (d *Deployment) AccessToken(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t, err := d.fresh.start(baseline).get(func() (*Tokens, error) {
-		c, err := d.Client(ctx)
+	client := d.Client
+	if d.OneGrant(ctx) && d.Registers(ctx) { // the next flow of the run's client ends this token
+		client = d.caller.Get
+	} else {
+		d.fresh.start(baseline)
+	}
+	t, err := d.fresh.get(func() (*Tokens, error) {
+		c, err := client(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return d.Grant(ctx, c)
+		return d.Grant(alone(ctx), c)
 	})
 	if err != nil {
 		return "", err
@@ -54,11 +60,10 @@ func (d *Deployment) AccessToken(ctx context.Context) (string, error) {
 }
 
 // start begins with tokens that are there already.
-func (f *fresh) start(t *Tokens) *fresh {
+func (f *fresh) start(t *Tokens) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.tokens == nil {
 		f.tokens, f.at = t, t.Response.At
 	}
-	return f
 }

@@ -38,6 +38,8 @@ func Start[T any](d *Deployment, probe func(context.Context) (T, error)) *Future
 		}()
 		ctx, cancel := context.WithTimeout(wire.Follow(wire.Record(d.ctx, d.transcript), &f.chain), longest)
 		defer cancel()
+		ctx, done := d.flows.keeping(ctx)
+		defer done()
 		f.value, f.err = probe(ctx)
 	}()
 	return f
@@ -78,6 +80,11 @@ func Share[T any](d *Deployment, probe func(context.Context) (T, error)) *Shared
 // Get waits for the result, and adds the probe's exchanges to the asker's evidence.
 func (s *Shared[T]) Get(ctx context.Context) (T, error) {
 	s.start.Do(func() { s.future = Start(s.owner, s.probe) })
+	select {
+	case <-s.future.done:
+	default:
+		s.owner.flows.waiting(ctx)
+	}
 	value, err := s.future.Await(ctx)
 	wire.Cite(ctx, s.owner.transcript)
 	wire.Join(ctx, &s.future.chain)

@@ -10,7 +10,7 @@ import (
 
 // CodeReplays is what came of redeeming used codes again.
 type CodeReplays struct {
-	First *Tokens // from the code
+	First *Tokens // from the code; from another, if the harmless replay ended the first one's
 
 	Harmless *Tokens // answer to a replay with a wrong verifier
 	Kept     *Tokens // a refresh of First after that; nil without refresh tokens
@@ -33,15 +33,15 @@ func (d *Deployment) replayCodes(ctx context.Context) (*CodeReplays, error) {
 		return nil, err
 	}
 	return Controlled(ctx, d, c, func(ctx context.Context) (*CodeReplays, error) {
-		a, err := d.Code(ctx, c)
+		a, first, err := d.redeemed(ctx, c)
 		if err != nil {
 			return nil, err
 		}
-		r := &CodeReplays{}
-		if r.First, err = d.Redeem(wire.For(ctx, "control"), a); err != nil || !r.First.Issued() {
-			return r, err
+		r := &CodeReplays{First: first}
+		if !first.Issued() {
+			return r, nil
 		}
-		newest := r.First
+		newest := first
 		if r.Harmless, err = d.Redeem(ctx, a, With("code_verifier", NewVerifier())); err != nil {
 			return nil, err
 		}
@@ -57,6 +57,12 @@ func (d *Deployment) replayCodes(ctx context.Context) (*CodeReplays, error) {
 			if r.Kept.Refresh != "" {
 				newest = r.Kept
 			}
+			if !r.Kept.Issued() {
+				if a, newest, err = d.redeemed(ctx, c); err != nil {
+					return nil, err
+				}
+				r.First = newest
+			}
 		}
 		if r.Replay, err = d.Redeem(ctx, a); err != nil {
 			return nil, err
@@ -71,6 +77,16 @@ func (d *Deployment) replayCodes(ctx context.Context) (*CodeReplays, error) {
 		}
 		return r, err
 	})
+}
+
+// redeemed takes a sound flow to its tokens, and returns its code as well.
+func (d *Deployment) redeemed(ctx context.Context, c *Client) (*Authorization, *Tokens, error) {
+	a, err := d.Code(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := d.Redeem(wire.For(ctx, "control"), a)
+	return a, t, err
 }
 
 // replayClient is a client whose grants no other check needs.

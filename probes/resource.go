@@ -2,11 +2,8 @@ package probes
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/mcpassay/mcpassay/reports"
 )
 
 // Bound is what an attempt to get a token for a resource came to.
@@ -69,20 +66,32 @@ func (d *Deployment) TryRefresh(series ...[]Mutation) *Future[[]*Bound] {
 				return nil, err
 			}
 			all = append(all, bind(&Attempt{Tokens: t}))
-			if t.Issued() && t.Refresh != "" {
-				newest = t
+			if newest, err = d.refreshedAfter(ctx, newest, t); err != nil {
+				return nil, err
 			}
-		}
-		// The control: what was refused must not be so because nothing works.
-		control, err := d.RefreshWith(ctx, newest)
-		if err != nil {
-			return nil, err
-		}
-		if !control.Issued() {
-			return nil, &Blocked{Owner: reports.AuthServer, Err: errors.New("a sound refresh after the attack was refused: the refused request used the refresh token up")}
 		}
 		return all, nil
 	})
+}
+
+// refreshedAfter returns tokens of the client that can be refreshed after the
+// attack on t, by a sound refresh: what was refused must not be so because nothing
+// works. A server may have used the refresh token up with the request that it
+// refused; then those of another flow show that refreshing works.
+func (d *Deployment) refreshedAfter(ctx context.Context, t, attacked *Tokens) (*Tokens, error) {
+	if attacked.Issued() && attacked.Refresh != "" {
+		t = attacked
+	}
+	next, err := d.soundRefresh(ctx, t)
+	if err != nil {
+		if t, err = d.Refreshable(ctx, t.Client); err == nil {
+			next, err = d.soundRefresh(ctx, t)
+		}
+	}
+	if err != nil || next.Refresh == "" {
+		return t, err
+	}
+	return next, nil
 }
 
 // TryResources is TryResource for several resources of the authorization

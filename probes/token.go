@@ -230,7 +230,7 @@ func (b *bench) firstGrant(ctx context.Context) (*Tokens, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := d.Grant(wire.For(ctx, "control"), c)
+	t, err := d.Grant(alone(wire.For(ctx, "control")), c)
 	if err != nil {
 		return nil, err
 	}

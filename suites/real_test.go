@@ -2,67 +2,158 @@ package suites_test
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/deployments"
 	"github.com/mcpassay/mcpassay/probes"
 	"github.com/mcpassay/mcpassay/probes/browser"
+	"github.com/mcpassay/mcpassay/probes/forms"
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
 
-// onReal judges a deployment that nobody here wrote, through a browser.
-func onReal(t *testing.T, which deployments.Deployment) *reports.Report {
+// A pin is a verdict other than pass on a deployment that nobody here wrote, and
+// why it is true: somebody looked at the deployment by hand.
+type pin struct {
+	Outcome reports.Outcome
+	Why     string
+}
+
+// A trial is how one of those deployments is judged, and what came of it when a
+// person looked.
+type trial struct {
+	deployment deployments.Deployment
+	browser    bool // its pages are gone through in a browser; else as plain forms
+	slow       bool // not judged under -short
+
+	// shards are label filters. Each selects checks that are judged in a run of
+	// their own, against a process of their own, since some deployments limit how
+	// much may be asked of a process. Together they select every check.
+	shards []string
+
+	pins map[string]pin // by check
+	left []string       // kinds of what a run cannot remove
+}
+
+// onReal judges a deployment by the checks that filter selects.
+func onReal(t *testing.T, which trial, filter string) *reports.Report {
 	t.Helper()
-	running := deployments.ForTest(t, which, deployments.Options{})
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	running := deployments.ForTest(t, which.deployment, deployments.Options{})
+	defer running.Close() //nolint:errcheck // ForTest says so
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	b, err := browser.Launch(ctx, browser.Options{})
-	if err != nil {
-		if os.Getenv("MCPASSAY_REQUIRE_BROWSER") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	defer b.Close() //nolint:errcheck // nothing depends on it
 	client := wire.NewClient(wire.Limits{Patience: time.Second}, nil)
 	defer client.Close()
+	agent, name := probes.UserAgent(forms.New(client)), "forms"
+	if which.browser {
+		b, err := browser.Launch(ctx, browser.Options{})
+		switch {
+		case err == nil:
+			defer b.Close() //nolint:errcheck // nothing depends on it
+			agent, name = b, "browser"
+		case os.Getenv("MCPASSAY_REQUIRE_BROWSER") != "":
+			t.Fatal(err)
+		default:
+			t.Logf("goes through plain forms: %v", err)
+		}
+	}
 	d, err := probes.Open(ctx, probes.Target{
 		URL: running.Endpoint, OtherResource: running.OtherEndpoint, Disturb: true, Wait: 2 * time.Second,
-		Users: []probes.User{{Name: running.User.Name, Password: running.User.Password}}, MaxRegistrations: 200,
-	}, client, b)
+		Users:            []probes.User{{Name: running.User.Name, Password: running.User.Password}},
+		MaxRegistrations: 200, VisitTimeout: 2 * time.Minute, // the machine may be busy
+	}, client, agent)
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := suites.Run(ctx, d, suites.Options{Agent: "browser"})
+	report, err := suites.Run(ctx, d, suites.Options{Filter: filter, Agent: name})
 	if err != nil {
 		t.Fatal(err)
-	}
-	if dir := os.Getenv("MCPASSAY_REPORTS"); dir != "" {
-		if err := reports.WriteFolder(filepath.Join(dir, which.Name), report, false); err != nil {
-			t.Error(err)
-		}
 	}
 	return report
 }
 
+// keep writes the report where the tester wants to read it.
+func keep(t *testing.T, report *reports.Report, name string) {
+	t.Helper()
+	dir := os.Getenv("MCPASSAY_REPORTS")
+	if dir == "" {
+		return
+	}
+	dir = filepath.Join(dir, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := reports.WriteFolder(dir, report, false); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRealDeployments judges deployments that nobody here wrote. Every verdict
+// other than pass and not applicable is pinned with the reason why it is true;
+// whatever is not pinned, or is pinned and not found, is an error of a check or
+// news about the deployment.
 func TestRealDeployments(t *testing.T) {
-	for _, which := range deployments.All() {
-		t.Run(which.Name, func(t *testing.T) {
-			report := onReal(t, which)
-			if report.Stopped != nil {
-				t.Fatalf("stopped: %+v", report.Stopped)
+	for _, which := range trials {
+		t.Run(which.deployment.Name, func(t *testing.T) {
+			if which.slow && testing.Short() {
+				t.Skip("takes long")
 			}
-			for i := range report.Results {
-				if r := &report.Results[i]; r.Outcome != reports.Pass && r.Outcome != reports.NotApplicable {
-					t.Log(describe(r))
+			verdicts := map[string]reports.Result{}
+			left := map[string]bool{}
+			for i, filter := range which.shards {
+				report := onReal(t, which, filter)
+				keep(t, report, filepath.Join(which.deployment.Name, strconv.Itoa(i)))
+				if report.Stopped != nil {
+					t.Fatalf("stopped: %+v", report.Stopped)
 				}
+				for _, r := range report.Results {
+					if _, twice := verdicts[r.ID]; twice {
+						t.Errorf("%s is in two shards", r.ID)
+					}
+					verdicts[r.ID] = r
+				}
+				for _, r := range report.Residue {
+					left[r.Kind] = true
+				}
+				t.Logf("%d results in %v, chain %v, %+v, left %+v",
+					len(report.Results), report.Took, report.Chain, report.Budget, report.Residue)
 			}
-			t.Logf("%d results, %v, chain %v, %+v, residue %+v", len(report.Results), report.Took, report.Chain, report.Budget, report.Residue)
+			compare(t, which, verdicts)
+			if kinds := slices.Sorted(maps.Keys(left)); !slices.Equal(kinds, which.left) {
+				t.Errorf("left behind: %v, want %v", kinds, which.left)
+			}
 		})
+	}
+}
+
+// compare holds the verdicts against the pins.
+func compare(t *testing.T, which trial, verdicts map[string]reports.Result) {
+	t.Helper()
+	for _, c := range suites.Catalogue() {
+		r, judged := verdicts[c.ID]
+		if !judged {
+			t.Errorf("no shard selects %s", c.ID)
+			continue
+		}
+		pinned, known := which.pins[c.ID]
+		sound := r.Outcome == reports.Pass || r.Outcome == reports.NotApplicable
+		switch {
+		case !known && !sound:
+			t.Errorf("not pinned: %s", describe(&r))
+		case known && pinned.Outcome != r.Outcome:
+			t.Errorf("pinned as %s, since %s\n%s", pinned.Outcome, pinned.Why, describe(&r))
+		}
+	}
+	for id := range which.pins {
+		if suites.Find(id) == nil {
+			t.Errorf("a pin is for %s, which is no check", id)
+		}
 	}
 }

@@ -96,7 +96,9 @@ func intrude(ctx context.Context, d *probes.Deployment) (*intrusion, error) {
 	if err != nil {
 		return nil, err
 	}
-	other, err := d.SecondClient(ctx)
+	// A client of its own: a server should end a token that turns up elsewhere
+	// (RFC 7592, section 2), and its client cannot be managed any more.
+	other, err := d.RegisterSoundly(wire.For(ctx, "control"), nil)
 	if err != nil {
 		return nil, err
 	}

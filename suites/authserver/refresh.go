@@ -204,8 +204,11 @@ var _ = suites.Register(suites.Check{
 })
 
 // scopesOf are the scopes of a token: those it says itself, else those that its
-// response names.
+// response names. A refusal may name scopes too, and gives none.
 func scopesOf(t *probes.Tokens) []string {
+	if !t.Issued() {
+		return nil
+	}
 	if jwt, ok := t.JWT(); ok {
 		if scope, ok := jwt.Claims.String("scope"); ok {
 			return strings.Fields(scope)

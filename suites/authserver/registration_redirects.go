@@ -21,10 +21,11 @@ import (
 // A badRedirect is a registration that has to be refused for its redirect URIs.
 type badRedirect struct {
 	name string
-	uris any // the member redirect_uris as sent
+	uris any    // the member redirect_uris as sent
+	kind string // the member application_type; empty: native
 }
 
-func uri(name, value string) badRedirect { return badRedirect{name, []string{value}} }
+func uri(name, value string) badRedirect { return badRedirect{name: name, uris: []string{value}} }
 
 // An enrolment is what came of such a registration. If one of the redirect URIs
 // was stored, it also went through flows.
@@ -47,6 +48,9 @@ func enrol(ctx context.Context, d *probes.Deployment, turn probes.Turn, table ..
 	changes := make([]map[string]any, len(table))
 	for i, bad := range table {
 		changes[i] = map[string]any{"redirect_uris": bad.uris}
+		if bad.kind != "" {
+			changes[i]["application_type"] = bad.kind
+		}
 	}
 	registrations, err := d.RegisterBetween(ctx, turn, changes...)
 	if err != nil {
@@ -168,8 +172,9 @@ var scriptRedirects = []badRedirect{
 	uri("javascript with a tab in it", "java\tscript:alert(1)//"),
 	uri("javascript that looks like loopback", "javascript://127.0.0.1/%0aalert(1)"),
 	uri("data", "data:text/html,<script>alert(1)</script>"),
-	{"one of vbscript, blob, filesystem, file, about and view-source", []string{
-		"vbscript:msgbox(1)", "blob:https://client.mcpassay.example/1", "filesystem:https://client.mcpassay.example/1",
+	uri("vbscript", "vbscript:msgbox(1)"),
+	{name: "one of blob, filesystem, file, about and view-source", uris: []string{
+		"blob:https://client.mcpassay.example/1", "filesystem:https://client.mcpassay.example/1",
 		"file:///etc/passwd", "about:blank", "view-source:https://client.mcpassay.example/",
 	}},
 }
@@ -216,19 +221,23 @@ func (e *enrolment) leaked() bool {
 	return e.approved != nil && e.approved.Code != "" && !probes.IsLoopback(e.approved.Landing.Redirect)
 }
 
-// cleartext is a registration for http on a public host.
+// cleartext registers for http on a public host, as a native application and as
+// one on the web: servers have other rules for those.
 func cleartext(d *probes.Deployment) func(context.Context) ([]enrolment, error) {
 	return probes.Once(d, "cleartext redirect", func(ctx context.Context) ([]enrolment, error) {
-		return enrol(ctx, d, probes.First, uri("http on a public host", "http://client.mcpassay.example/callback"))
+		const remote = "http://client.mcpassay.example/callback"
+		return enrol(ctx, d, probes.First, uri("http on a public host", remote),
+			badRedirect{name: "http on a public host, for a web application", uris: []string{remote}, kind: "web"})
 	}).Get
 }
 
-// tryLoopback registers what may be taken for loopback. Where codes go in the
-// clear to any host, nothing is, and there is nothing to find out.
+// tryLoopback registers native applications at what may be taken for loopback.
+// Where codes go in the clear to any host, nothing is, and there is nothing to
+// find out.
 func tryLoopback(d *probes.Deployment, turn probes.Turn, table ...badRedirect) *probes.Future[[]enrolment] {
 	return probes.Start(d, func(ctx context.Context) ([]enrolment, error) {
 		remote, err := cleartext(d)(ctx)
-		if err != nil || len(named(remote, (*enrolment).leaked)) > 0 {
+		if err != nil || remote[0].leaked() {
 			return nil, err
 		}
 		return enrol(ctx, d, turn, table...)
@@ -325,14 +334,14 @@ var _ = suites.Register(suites.Check{
 var unsoundRedirects = []badRedirect{
 	uri("a fragment", "https://client.mcpassay.example/callback#fragment"),
 	uri("white space and a line break", "https://client.mcpassay.example/call back\r\nX: y"),
-	{"an empty list", []string{}},
+	{name: "an empty list", uris: []string{}},
 }
 
 // doubtfulRedirects are not forbidden, but no server should want them.
 var doubtfulRedirects = []badRedirect{
 	uri("user information", "https://user:password@client.mcpassay.example/callback"),
 	uri("a scheme that is no domain name in reverse", "mcpassayapp:/callback"),
-	{"a string instead of a list", probes.LoopbackRedirect},
+	{name: "a string instead of a list", uris: probes.LoopbackRedirect},
 }
 
 var _ = suites.Register(suites.Check{
