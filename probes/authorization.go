@@ -165,7 +165,9 @@ func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization,
 	wire.Spend(ctx, time.Since(start))
 	if landing != nil {
 		for _, step := range landing.Steps {
-			d.wire.RecordStep(ctx, step.At, step.What, step.Status)
+			if !step.Recorded {
+				d.wire.RecordStep(ctx, step.At, step.What, step.Status)
+			}
 		}
 	}
 	if err != nil {

@@ -16,8 +16,10 @@ type CodeReplays struct {
 	Kept     *Tokens // a refresh of First after that; nil without refresh tokens
 
 	Replay *Tokens // answer to a replay that is right in every respect
-	After  *Tokens // a refresh of the newest tokens after that; nil without refresh tokens
-	Called *Answer // a call with First's access token after that; nil if it is a JWT
+
+	// What came of the tokens if that was refused.
+	After  *Tokens // a refresh of the newest; nil without refresh tokens
+	Called *Answer // a call with First's access token; nil if it is a JWT
 }
 
 // ReplayCodes redeems a code, then again with a wrong verifier, then once more
@@ -66,6 +68,9 @@ func (d *Deployment) replayCodes(ctx context.Context) (*CodeReplays, error) {
 		}
 		if r.Replay, err = d.Redeem(ctx, a); err != nil {
 			return nil, err
+		}
+		if r.Replay.Issued() {
+			return r, nil // there is nothing to look for afterwards
 		}
 		if newest.Refresh != "" {
 			if r.After, err = d.RefreshWith(ctx, newest); err != nil {

@@ -103,6 +103,8 @@ type Step struct {
 	Status int    // of the answer to a request; 0 if there was none
 
 	Header http.Header // of the answer, if it redirected
+
+	Recorded bool // as an exchange, by the client that carried the request
 }
 
 // A Page is a document that the user agent was shown.

@@ -70,8 +70,8 @@ func removeStale(root *os.Root) error {
 	return nil
 }
 
-// evidenceLimit bounds each body in an evidence file, in bytes.
-const evidenceLimit = 16 << 10
+// foundLimit bounds what is said about a finding, in bytes.
+const foundLimit = 16 << 10
 
 func evidence(report *Report, r *Result) string {
 	var b strings.Builder
@@ -82,7 +82,7 @@ func evidence(report *Report, r *Result) string {
 		fmt.Fprintf(&b, "owner     %s\n", line(string(r.Owner), 100))
 	}
 	for _, said := range findings(r) {
-		fmt.Fprintf(&b, "\n%s\n", paragraph(said, evidenceLimit))
+		fmt.Fprintf(&b, "\n%s\n", paragraph(said, foundLimit))
 	}
 	b.WriteString("\nSecrets are replaced by marks: equal marks, equal secrets. In the commands they\nare shell variables of the same name.\n")
 	for i, x := range r.Evidence {
@@ -99,8 +99,8 @@ func evidence(report *Report, r *Result) string {
 			}
 		}
 		b.WriteString("\n")
-		transcript(&b, x, evidenceLimit)
-		if command := curl(x); command != "" {
+		transcript(&b, x)
+		if command := curl(x); command != "" && x.Request.Header.Get("Cookie") == "" { // a page of a user's session is gone with it
 			fmt.Fprintf(&b, "\n%s\n", clean(command))
 		}
 	}

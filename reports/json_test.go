@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -93,12 +94,16 @@ func TestJSONIsComplete(t *testing.T) {
 	if err := WriteJSON(&b, want); err != nil {
 		t.Fatal(err)
 	}
-	var got Document
-	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+	var doc Document
+	if err := json.Unmarshal(b.Bytes(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if got.Counts[Inconclusive] != 3 || got.Counts[Fail] != 1 || got.SchemaVersion != SchemaVersion {
-		t.Errorf("version %d, counts %v", got.SchemaVersion, got.Counts)
+	if doc.Counts[Inconclusive] != 3 || doc.Counts[Fail] != 1 || doc.SchemaVersion != SchemaVersion {
+		t.Errorf("version %d, counts %v", doc.SchemaVersion, doc.Counts)
+	}
+	got, err := ReadJSON(&b)
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, r := range want.Results {
 		if r.Cites == nil {
@@ -113,6 +118,40 @@ func TestJSONIsComplete(t *testing.T) {
 	}
 	if want.Results[0].ID != "rs-audience-validated" {
 		t.Error("writing reordered the caller's results")
+	}
+}
+
+// TestJSONSharesExchanges shows that what two checks rest on is written once, and
+// is one exchange again when it is read.
+func TestJSONSharesExchanges(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteJSON(&b, sample()); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), `"purpose":"control"`); n != 1 {
+		t.Errorf("the control is written %d times:\n%s", n, b.String())
+	}
+	if !strings.Contains(b.String(), `"evidence": [1, 2, 3]`) && !strings.Contains(b.String(), `"evidence": [1, 2]`) {
+		t.Errorf("a list of exchanges is not on one line:\n%s", b.String())
+	}
+	got, err := ReadJSON(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shared := got.Find("rs-challenge-present").Evidence[0]; shared != got.Find("rs-audience-validated").Evidence[0] {
+		t.Error("the exchange that two checks share was read as two")
+	}
+}
+
+func TestReadJSONRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"no JSON":          "x",
+		"another version":  `{"schema_version": 2}`,
+		"missing exchange": `{"schema_version": 1, "results": [{"id": "a", "evidence": [7]}]}`,
+	} {
+		if _, err := ReadJSON(strings.NewReader(text)); err == nil {
+			t.Errorf("%s: read", name)
+		}
 	}
 }
 

@@ -116,7 +116,7 @@ func preflight(r *Report) testsuite {
 const (
 	messageLimit = 500      // bytes of a message, which is shown on one line
 	bodyLimit    = 64 << 10 // bytes of what follows it
-	excerpt      = 2 << 10  // bytes of a body within
+	curlLimit    = 8 << 10  // bytes of a command within
 	listed       = 30       // exchanges named within
 )
 
@@ -210,9 +210,9 @@ func caseTranscript(b *strings.Builder, r *Result) {
 		return
 	}
 	b.WriteString("\n")
-	transcript(b, x, excerpt)
+	transcript(b, x)
 	if command := curl(x); command != "" {
-		fmt.Fprintf(b, "\n%s\n", paragraph(command, 4*excerpt))
+		fmt.Fprintf(b, "\n%s\n", paragraph(command, curlLimit))
 	}
 	fmt.Fprintf(b, "\nall %d exchanges, in full in %s:\n", len(r.Evidence), EvidencePath(r))
 	for i, x := range r.Evidence {

@@ -9,8 +9,7 @@ import (
 	"github.com/mcpassay/mcpassay/probes/wire"
 )
 
-// decisive is the exchange that a verdict rests on, as far as can be told: the
-// last one that its message names, else the last attack, else the last one. It is
+// decisive is the exchange that a verdict rests on, as far as can be told. It is
 // nil if nothing was exchanged.
 func decisive(r *Result) *wire.Exchange {
 	var said strings.Builder
@@ -27,23 +26,33 @@ func decisive(r *Result) *wire.Exchange {
 		if x == nil {
 			continue
 		}
-		if n := weight(x, message); n >= rank {
+		if n := weight(x, r.Outcome, message); n >= rank {
 			best, rank = x, n
 		}
 	}
 	return best
 }
 
-func weight(x *wire.Exchange, message string) int {
-	switch {
-	case x.Method != "" && strings.Contains(message, x.Method+" "+x.URL):
-		return 3
-	case x.Purpose == "attack":
-		return 2
-	case x.Method != "":
-		return 1
+// weight orders exchanges by how likely a verdict rests on them; of those that
+// weigh the same it is the last. What was found wrong was found by an attack, and
+// rather by one that achieved something; what could not be decided mostly failed
+// at a control. The exchange that the message names comes before others of its
+// kind.
+func weight(x *wire.Exchange, o Outcome, message string) int {
+	if x.Method == "" {
+		return 0
 	}
-	return 0
+	n := 1
+	if x.Purpose == "attack" && o != Inconclusive {
+		n += 8
+		if x.Method == http.MethodPost && x.Status/100 == 2 {
+			n += 2
+		}
+	}
+	if strings.Contains(message, x.Method+" "+x.URL) {
+		n += 4
+	}
+	return n
 }
 
 // gist is an exchange on one line: what was asked and what came back.
@@ -80,8 +89,8 @@ func answered(x *wire.Exchange) string {
 	return strings.Join(words, " ")
 }
 
-// transcript writes an exchange in full, bodies up to limit bytes each.
-func transcript(b *strings.Builder, x *wire.Exchange, limit int) {
+// transcript writes an exchange, its bodies as excerpts.
+func transcript(b *strings.Builder, x *wire.Exchange) {
 	if x.Step != "" {
 		fmt.Fprintf(b, "%s: %s\n", line(x.Actor, 40), line(x.Step, 8000))
 		if x.Method == "" && x.Status > 0 {
@@ -92,16 +101,16 @@ func transcript(b *strings.Builder, x *wire.Exchange, limit int) {
 		return
 	}
 	fmt.Fprintf(b, "> %s\n", line(x.Method+" "+x.URL, 8000))
-	message(b, "> ", &x.Request, limit)
+	message(b, "> ", excerpt(x.Request, bodyKept))
 	if x.Error != "" {
 		fmt.Fprintf(b, "! %s\n", line(x.Error, 2000))
 		return
 	}
 	fmt.Fprintf(b, "< %d %s\n", x.Status, http.StatusText(x.Status))
-	message(b, "< ", &x.Answer, limit)
+	message(b, "< ", excerpt(x.Answer, bodyKept))
 }
 
-func message(b *strings.Builder, prefix string, m *wire.Message, limit int) {
+func message(b *strings.Builder, prefix string, m wire.Message) {
 	for _, name := range names(m.Header) {
 		for _, value := range m.Header[name] {
 			fmt.Fprintf(b, "%s%s: %s\n", prefix, line(name, 200), line(value, 4000))
@@ -111,11 +120,11 @@ func message(b *strings.Builder, prefix string, m *wire.Message, limit int) {
 		return
 	}
 	fmt.Fprintln(b, strings.TrimSpace(prefix))
-	for l := range strings.Lines(paragraph(m.Body, limit)) {
+	for l := range strings.Lines(clean(m.Body)) {
 		fmt.Fprintf(b, "%s%s\n", prefix, strings.TrimSuffix(l, "\n"))
 	}
 	if m.Truncated {
-		fmt.Fprintf(b, "%s… (cut when it was recorded)\n", prefix)
+		fmt.Fprintf(b, "%s… (not all of it)\n", prefix)
 	}
 }
 

@@ -132,3 +132,9 @@ func (v *visit) visit(ctx context.Context, ref string) error {
 func (v *visit) did(what string, status int) {
 	v.landing.Steps = append(v.landing.Steps, probes.Step{At: time.Now(), What: what, Status: status})
 }
+
+// sent notes a request. The transport, if it is a wire.Client, has recorded it.
+func (v *visit) sent(s submission, status int) {
+	v.did(s.said(), status)
+	v.landing.Steps[len(v.landing.Steps)-1].Recorded = true
+}

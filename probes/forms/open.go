@@ -84,11 +84,11 @@ func (v *visit) send(ctx context.Context, s submission) (next *submission, err e
 	began := time.Now()
 	res, err := v.transport.RoundTrip(req)
 	if err != nil {
-		v.did(s.said(), 0)
+		v.sent(s, 0)
 		return nil, fmt.Errorf("open %s: %w", signin.Where(s.url.String(), ""), err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	v.did(s.said(), res.StatusCode)
+	v.sent(s, res.StatusCode)
 	v.jar.SetCookies(s.url, res.Cookies())
 	if next, err := redirect(s, res); err != nil || next != nil {
 		v.landing.Steps[len(v.landing.Steps)-1].Header = res.Header

@@ -15,14 +15,14 @@ import (
 // bodies bounded.
 type Exchange struct {
 	At      time.Time     `json:"at"`
-	Took    time.Duration `json:"took_ns"`
+	Took    time.Duration `json:"took_ns,omitempty"`
 	Actor   string        `json:"actor"`             // client or browser
 	Purpose string        `json:"purpose,omitempty"` // control, attack or what the probe was about
-	Method  string        `json:"method"`
-	URL     string        `json:"url"`
-	Request Message       `json:"request"`
+	Method  string        `json:"method,omitempty"`
+	URL     string        `json:"url,omitempty"`
+	Request Message       `json:"request,omitzero"`
 	Status  int           `json:"status,omitempty"` // 0 if there was no answer
-	Answer  Message       `json:"answer"`
+	Answer  Message       `json:"answer,omitzero"`
 	Error   string        `json:"error,omitempty"` // why there was no answer
 	Step    string        `json:"step,omitempty"`  // what the user did, for a browser step that is no request
 }
