@@ -18,12 +18,13 @@ import (
 
 // assertions needs clients that authenticate with keys of their own.
 func assertions(ctx context.Context, d *probes.Deployment) (bool, string) {
+	const want = "an authorization server that supports private_key_jwt"
 	metadata, err := d.Metadata(ctx)
 	if err != nil {
-		return true, ""
+		return true, want
 	}
 	methods, _ := metadata.Strings("token_endpoint_auth_methods_supported")
-	return slices.Contains(methods, "private_key_jwt"), "an authorization server that supports private_key_jwt"
+	return slices.Contains(methods, "private_key_jwt"), want
 }
 
 // keySet is a client's key set with an EC key, and with a symmetric one if the
