@@ -164,29 +164,12 @@ var _ = suites.Register(suites.Check{
 			if !ok {
 				suites.NotApplicable("the metadata has no issuer; as-metadata-required-members judges that")
 			}
-			Expect(insecure(issuer)).To(BeEmpty(), "the issuer %q is not fit", issuer)
+			Expect(issuer).To(suites.BeSecureURL(), "the issuer")
 			Expect(issuer).NotTo(ContainSubstring("?"), "the issuer has a query")
 			Expect(issuer).NotTo(ContainSubstring("#"), "the issuer has a fragment")
 		}))
 	},
 })
-
-// insecure says what is wrong with a URL that has to be absolute and https, or "".
-// On loopback http will do, where there is no network to listen on.
-func insecure(raw string) string {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return "it is no URL"
-	case u.Scheme == "" || u.Host == "":
-		return "it is not absolute"
-	case u.User != nil:
-		return "it contains user information"
-	case u.Scheme == "https", u.Scheme == "http" && probes.IsLoopback(u):
-		return ""
-	}
-	return "it is not https"
-}
 
 // listMembers are the members of the metadata that hold arrays of strings.
 var listMembers = []string{
@@ -253,7 +236,7 @@ var _ = suites.Register(suites.Check{
 		It("without user information", metadata(d, func(document *wire.Document) {
 			for _, name := range urlMembers {
 				if value, ok := document.String(name); ok {
-					Expect(insecure(value)).To(BeEmpty(), "%s is %q", name, value)
+					Expect(value).To(suites.BeSecureURL(), name)
 				}
 			}
 		}))

@@ -268,7 +268,7 @@ var _ = suites.Register(suites.Check{
 		It("in form", func(ctx SpecContext) {
 			_, all := pointers(ctx)
 			for _, pointer := range all {
-				Expect(pointer).To(beSecureURL())
+				Expect(pointer).To(suites.BeSecureURL())
 			}
 		})
 		It("where the document is", func(ctx SpecContext) {

@@ -132,7 +132,7 @@ var _ = suites.Register(suites.Check{
 		})
 		It("that is an absolute URL without a fragment", func(ctx SpecContext) {
 			u := named(ctx)
-			Expect(u.String()).To(beSecureURL())
+			Expect(u.String()).To(suites.BeSecureURL())
 			Expect(u.Fragment).To(BeEmpty(), "resource has a fragment")
 		})
 		It("on the same origin", func(ctx SpecContext) {
@@ -211,7 +211,7 @@ var _ = suites.Register(suites.Check{
 				suites.NotApplicable("no authorization server is listed")
 			}
 			for _, server := range servers {
-				Expect(server).To(beSecureURL())
+				Expect(server).To(suites.BeSecureURL())
 				Expect(server).NotTo(ContainSubstring("?"), "an issuer has no query")
 				Expect(server).NotTo(ContainSubstring("#"), "an issuer has no fragment")
 				Expect(server).NotTo(ContainSubstring("/.well-known/"), "that is the URL of a document, not an issuer")
@@ -359,7 +359,7 @@ var _ = suites.Register(suites.Check{
 			if !ok {
 				suites.NotApplicable("the metadata has no jwks_uri")
 			}
-			Expect(keys).To(beSecureURL())
+			Expect(keys).To(suites.BeSecureURL())
 		})
 	},
 })
