@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,13 +34,27 @@ type trial struct {
 	browser    bool // its pages are gone through in a browser; else as plain forms
 	slow       bool // not judged under -short
 
-	// shards are label filters. Each selects checks that are judged in a run of
-	// their own, against a process of their own, since some deployments limit how
-	// much may be asked of a process. Together they select every check.
-	shards []string
+	// shards are labels of checks that are judged in a run of their own, against
+	// a process of their own: some deployments limit how much may be asked of a
+	// process. Each takes what those before it have left, and one more takes the
+	// rest.
+	shards [][]string
+
+	other string // another resource that the authorization server serves, if the deployment has none
 
 	pins map[string]pin // by check
 	left []string       // kinds of what a run cannot remove
+}
+
+// filters are the label filters of the shards.
+func (which *trial) filters() []string {
+	var filters, taken []string
+	for _, labels := range which.shards {
+		filter := "(" + strings.Join(labels, " || ") + ")"
+		filters = append(filters, strings.Join(append([]string{filter}, taken...), " && "))
+		taken = append(taken, "!"+filter)
+	}
+	return append(filters, strings.Join(taken, " && "))
 }
 
 // onReal judges a deployment by the checks that filter selects.
@@ -64,8 +79,12 @@ func onReal(t *testing.T, which trial, filter string) *reports.Report {
 			t.Logf("goes through plain forms: %v", err)
 		}
 	}
+	other := running.OtherEndpoint
+	if other == "" {
+		other = which.other
+	}
 	d, err := probes.Open(ctx, probes.Target{
-		URL: running.Endpoint, OtherResource: running.OtherEndpoint, Disturb: true, Wait: 2 * time.Second,
+		URL: running.Endpoint, OtherResource: other, Disturb: true, Wait: 2 * time.Second,
 		Users:            []probes.User{{Name: running.User.Name, Password: running.User.Password}},
 		MaxRegistrations: 200, VisitTimeout: 2 * time.Minute, // the machine may be busy
 	}, client, agent)
@@ -107,7 +126,7 @@ func TestRealDeployments(t *testing.T) {
 			}
 			verdicts := map[string]reports.Result{}
 			left := map[string]bool{}
-			for i, filter := range which.shards {
+			for i, filter := range which.filters() {
 				report := onReal(t, which, filter)
 				keep(t, report, filepath.Join(which.deployment.Name, strconv.Itoa(i)))
 				if report.Stopped != nil {

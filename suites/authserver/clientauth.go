@@ -234,6 +234,11 @@ var _ = suites.Register(suites.Check{
 		})
 
 		It("not one in the header and another in the body", func(ctx SpecContext) {
+			c, err := d.ConfidentialClient(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			if c.Method != "client_secret_basic" {
+				suites.NotApplicable("the client is registered for %s, and does not authenticate in the header", c.Method)
+			}
 			Expect(mixed.Await(ctx)).To(suites.BeRefused())
 		})
 		It("not by header and body at once", contested(d, both, "two authentication methods in one request are accepted"))
