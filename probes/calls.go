@@ -58,20 +58,36 @@ func (d *Deployment) GuardedCalls(ctx context.Context, variations ...Variation) 
 	return all, err
 }
 
+// laxity is what opens the protected call that must not.
+type laxity struct{ nothing, garbage bool }
+
+func (b *bench) howLax(ctx context.Context) (laxity, error) {
+	d := b.view(ctx)
+	bare, err := d.Call(wire.For(ctx, "control"), "")
+	if err != nil {
+		return laxity{}, err
+	}
+	junk, err := d.Call(wire.For(ctx, "control"), NewVerifier())
+	return laxity{bare.Served(), junk.Served()}, err
+}
+
 // closedToAnybody errs if the protected call needs no token: what opens it then
 // cannot be told.
 func (d *Deployment) closedToAnybody(ctx context.Context) error {
-	a, err := d.Call(wire.For(ctx, "control"), "")
-	if err == nil && a.Served() {
+	lax, err := d.lax.Get(ctx)
+	if err == nil && lax.nothing {
 		err = &Blocked{By: "rs-every-operation-guarded", Owner: reports.ResourceServer, Err: errors.New("the protected call is carried out without a token")}
 	}
 	return err
 }
 
-// closedToGarbage errs if any string will do for a token.
+// closedToGarbage errs if any string will do for a token, or none.
 func (d *Deployment) closedToGarbage(ctx context.Context) error {
-	a, err := d.Call(wire.For(ctx, "control"), NewVerifier())
-	if err == nil && a.Served() {
+	if err := d.closedToAnybody(ctx); err != nil {
+		return err
+	}
+	lax, err := d.lax.Get(ctx)
+	if err == nil && lax.garbage {
 		err = &Blocked{By: "rs-401-unknown-token", Owner: reports.ResourceServer, Err: errors.New("the protected call is carried out for any token")}
 	}
 	return err

@@ -113,6 +113,7 @@ type bench struct {
 	era        *Shared[*Era]
 	sessions   *Shared[bool]
 	lab        *Shared[string]
+	lax        *Shared[laxity]
 	replay     *Shared[*Replay]
 	firstCall  *Shared[string]
 	oneGrant   *Shared[bool]
@@ -162,6 +163,7 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	b.era = Share(d, b.detectEra)
 	b.sessions = Share(d, b.detectSessions)
 	b.lab = Share(d, b.firstLabToken)
+	b.lax = Share(d, b.howLax)
 	b.replay = Share(d, b.replayRefresh)
 	b.firstCall = Share(d, func(ctx context.Context) (string, error) { return b.view(ctx).soundCall(ctx) })
 	b.scoping = Share(d, b.exploreScopes)

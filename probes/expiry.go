@@ -69,7 +69,7 @@ func (d *Deployment) waitedExpired(ctx context.Context) (*Expired, error) {
 	}
 	lifetime, _ := t.ExpiresIn()
 	end := t.Response.At.Add(lifetime)
-	if _, err := d.stillSound(ctx, t.Access); err != nil {
+	if err := d.stillSound(ctx, t.Access); err != nil {
 		return nil, err
 	}
 	deadline := end.Add(max(d.Target.Wait-lifetime, 0))

@@ -19,8 +19,8 @@ func Reference(s *reference.Server) Target {
 			See:    ToolCall{Name: "read_note"},
 			Scopes: []string{"notes.read", "notes.write"},
 		},
-		Disturb:       true,
-		CodeLifetime:  s.CodeLifetime(),
+		Disturb:      true,
+		CodeLifetime: s.CodeLifetime(),
 	}
 	for _, u := range s.Users() {
 		t.Users = append(t.Users, User(u))

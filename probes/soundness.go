@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
@@ -31,7 +32,9 @@ func (d *Deployment) soundRefused(ctx context.Context, token string, a *Answer) 
 	if err != nil {
 		return err
 	}
-	if resource != d.Endpoint.String() {
+	if endpoint := d.Endpoint.String(); resource == endpoint+"/" {
+		return because("rs-prm-resource-no-trailing-slash", reports.ResourceServer, "its metadata names the resource %q", resource)
+	} else if !strings.HasPrefix(endpoint, resource) {
 		return because("rs-prm-resource", reports.ResourceServer, "its metadata names the resource %q", resource)
 	}
 	if x, err := d.Discovery(ctx); err == nil && x.AS != nil {

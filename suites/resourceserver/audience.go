@@ -3,6 +3,7 @@ package resourceserver
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -156,19 +157,17 @@ var _ = suites.Register(suites.Check{
 		slashed := d.TryAudiences(func(resource string) []string { return []string{otherSlash(resource)} })
 
 		It("be it longer, shorter or elsewhere", func(ctx SpecContext) {
-			tolerable := map[string]bool{}
-			if u, err := url.Parse(d.Endpoint.String()); err == nil {
-				tolerable["meant for "+u.Scheme+"://"+u.Host] = true // documented as such by some
+			resource, err := d.Resource(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			risky := map[string]string{
+				"meant for " + originOf(resource):        "tokens for the whole origin are accepted: every server on it can use them against the others",
+				"meant for " + strings.ToUpper(resource): "the audience is compared without regard to case",
 			}
-			var taken []string
-			for _, name := range served(awaited(ctx, d, looksLike)) {
-				if !tolerable[name] {
-					taken = append(taken, name)
-				}
-			}
+			all := served(awaited(ctx, d, looksLike))
+			taken := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return risky[name] != "" })
 			Expect(taken).To(BeEmpty(), "the protected call is carried out for tokens for others")
-			if len(served(awaited(ctx, d, looksLike))) > 0 {
-				suites.Warn("tokens for the whole origin are accepted: every server on it can use them against the others")
+			for _, name := range all {
+				suites.Warn("%s", risky[name])
 			}
 		})
 		It("nor found within a longer text", func(ctx SpecContext) {
@@ -179,6 +178,15 @@ var _ = suites.Register(suites.Check{
 		})
 	},
 })
+
+// originOf is the scheme, host and port of a resource.
+func originOf(resource string) string {
+	u, err := url.Parse(resource)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
 
 // otherSlash is the resource with a slash at the end, or without the one it has.
 func otherSlash(resource string) string {
