@@ -44,7 +44,7 @@ type authRequest struct {
 	defaulted   bool          // no resource was named
 
 	// What only faults look at.
-	method, iss, forwardedHost string
+	method, iss string
 	implicit                   bool
 	unregistered               *denial // the redirect URI is
 }
@@ -90,7 +90,6 @@ func (s *AuthServer) begin(r *http.Request, p params, browser string) step {
 	}
 	request, failure := s.readRequest(p, client, redirectURI)
 	request.unregistered = problem
-	request.forwardedHost = r.Header.Get("X-Forwarded-Host")
 	tx := &transaction{
 		id:      secret(),
 		csrf:    secret(),

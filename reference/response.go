@@ -49,8 +49,6 @@ func (s *AuthServer) nameIssuer(q *authRequest, response url.Values) {
 		response.Add("iss", s.issuer)
 	case s.faults.Has(fault.IssFromRequest) && q.iss != "":
 		response.Set("iss", q.iss)
-	case s.faults.Has(fault.IssFromHost) && q.forwardedHost != "":
-		response.Set("iss", "https://"+q.forwardedHost)
 	}
 }
 

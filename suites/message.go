@@ -1,8 +1,12 @@
 package suites
 
 import (
+	"errors"
 	"regexp"
 	"strings"
+
+	"github.com/mcpassay/mcpassay/probes"
+	"github.com/mcpassay/mcpassay/reports"
 )
 
 var (
@@ -10,6 +14,23 @@ var (
 	quoted   = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
 	compared = "\nExpected\n"
 )
+
+// blockedBy finds in a failure message what a probes.Blocked says.
+var blockedBy = regexp.MustCompile(`blocked by ([a-z0-9-]+): ([^\n]*)`)
+
+// unexpected is the trouble behind a failed Expect(err).NotTo(HaveOccurred()) that
+// no future filed: something could not be looked at, which is never a verdict.
+func unexpected(message string) *probes.Blocked {
+	const prefix = "Unexpected error:"
+	if !strings.HasPrefix(strings.TrimSpace(message), prefix) {
+		return nil
+	}
+	if m := blockedBy.FindStringSubmatch(message); m != nil {
+		return &probes.Blocked{By: m[1], Owner: reports.Mcpassay, Err: errors.New(m[2])}
+	}
+	said := strings.Split(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(message), prefix)), "\n")
+	return &probes.Blocked{Owner: reports.Mcpassay, Err: errors.New(strings.TrimSpace(said[min(1, len(said)-1)]))}
+}
 
 // tidy makes a sentence of a failure message. What a check says comes first; how
 // Gomega shows the values below it is for programmers, but for a list that should

@@ -197,6 +197,10 @@ func (r *run) after(s types.SpecReport) {
 	} else {
 		j.troubles = append(j.troubles, nil)
 	}
+	if t == nil {
+		t = unexpected(s.Failure.Message)
+		j.troubles[len(j.facets)] = t
+	}
 	j.facets = append(j.facets, facet(j, s, t, r.revision))
 }
 

@@ -10,7 +10,6 @@ var (
 	IssForeign        = declare("iss-foreign", "sends another server's identifier as iss")
 	IssTwice          = declare("iss-twice", "sends iss twice")
 	IssFromRequest    = declare("iss-from-request", "returns an iss parameter of the request as its own")
-	IssFromHost       = declare("iss-from-host", "makes up iss from forwarding headers")
 	IssFromRedirect   = declare("iss-from-redirect", "registers redirect URIs that hold response parameters in their query")
 	IssFromState      = declare("iss-from-state", "returns the state unescaped, so that it can add parameters", "as-state-returned")
 )
