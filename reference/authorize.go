@@ -44,9 +44,9 @@ type authRequest struct {
 	defaulted   bool          // no resource was named
 
 	// What only faults look at.
-	method, iss string
-	implicit                   bool
-	unregistered               *denial // the redirect URI is
+	method, iss  string
+	implicit     bool
+	unregistered *denial // the redirect URI is
 }
 
 func (q *authRequest) prompts(value string) bool { return contains(q.prompt, value) }

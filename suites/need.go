@@ -103,8 +103,9 @@ func OurIssuer(_ context.Context, d *probes.Deployment) (bool, string) {
 }
 
 // OtherResource needs a second resource that the authorization server serves.
-func OtherResource(_ context.Context, d *probes.Deployment) (bool, string) {
-	return d.Target.OtherResource != "", "a second resource of the same authorization server (resources.other in the configuration)"
+func OtherResource(ctx context.Context, d *probes.Deployment) (bool, string) {
+	resource, err := d.Resource(ctx)
+	return d.Target.OtherResource != "" && (err != nil || d.Target.OtherResource != resource), "a second resource of the same authorization server (resources.other in the configuration)"
 }
 
 // UpstreamSeen needs to see which credentials reach the upstream.

@@ -32,6 +32,13 @@ func readable(ctx SpecContext, f *probes.Future[*probes.Bound]) *probes.Bound {
 	return b
 }
 
+// needsOther skips where no second resource is known.
+func needsOther(ctx SpecContext, d *probes.Deployment) {
+	if offered, want := suites.OtherResource(ctx, d); !offered {
+		suites.NotApplicable("needs %s", want)
+	}
+}
+
 // parent tells whether an audience is the origin or a parent path of the resource.
 func parent(audience, resource string) bool {
 	a := strings.TrimSuffix(audience, "/")
@@ -69,16 +76,12 @@ var _ = suites.Register(suites.Check{
 			Fail(fmt.Sprintf("aud is %q, and the resource %q", b.Audience, resource))
 		})
 		It("and for no other", func(ctx SpecContext) {
-			if d.Target.OtherResource == "" {
-				suites.NotApplicable("a second resource would have to be known (resources.other in the configuration)")
-			}
+			needsOther(ctx, d)
 			b := readable(ctx, own)
 			Expect(b.Audience).NotTo(ContainElement(d.Target.OtherResource), "the token is for a second resource too, which was not asked for")
 		})
 		It("also when that is another", func(ctx SpecContext) {
-			if d.Target.OtherResource == "" {
-				suites.NotApplicable("a second resource would have to be known (resources.other in the configuration)")
-			}
+			needsOther(ctx, d)
 			b := readable(ctx, other)
 			Expect(b.Audience).To(ContainElement(d.Target.OtherResource), "a token for a second resource was asked for, and aud is something else")
 		})
