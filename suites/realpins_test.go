@@ -63,6 +63,7 @@ var oidcProvider = map[string]pin{
 	"rs-401-no-error-without-token": {reports.Warn, sdkErrorCode},
 	"rs-malformed-authorization":    {reports.Fail, lastWordIgnored},
 	"rs-origin-validated":           {reports.Fail, sdkNoOriginCheck},
+	"rs-token-one-reading":          {reports.Warn, "jose takes the signature with its base64 padding (==), which the compact form has not."},
 	"rs-two-methods-refused":        {reports.Warn, headerAndQuery},
 }
 

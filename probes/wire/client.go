@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -257,6 +258,9 @@ func (c *Client) transport(ctx context.Context) http.RoundTripper {
 }
 
 func (c *Client) roundTrip(req *http.Request, into *Response) (time.Duration, error) {
+	// The answer may say keep-alive all the same, and then the transport would
+	// send another request where the server takes no more.
+	req.Close = req.Close || strings.EqualFold(req.Header.Get("Connection"), "close")
 	start := time.Now()
 	res, err := c.transport(req.Context()).RoundTrip(req)
 	if err != nil {
