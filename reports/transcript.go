@@ -36,20 +36,22 @@ func decisive(r *Result) *wire.Exchange {
 // weight orders exchanges by how likely a verdict rests on them; of those that
 // weigh the same it is the last. What was found wrong was found by an attack, and
 // rather by one that achieved something; what could not be decided mostly failed
-// at a control. The exchange that the message names comes before others of its
-// kind.
+// at a control. What the message names comes before others of its kind.
 func weight(x *wire.Exchange, o Outcome, message string) int {
 	if x.Method == "" {
 		return 0
 	}
 	n := 1
 	if x.Purpose == "attack" && o != Inconclusive {
-		n += 8
-		if x.Method == http.MethodPost && x.Status/100 == 2 {
+		n += 16
+		if x.Status/100 == 2 && !isPage(x.Answer) {
 			n += 2
 		}
 	}
 	if strings.Contains(message, x.Method+" "+x.URL) {
+		n += 8
+	}
+	if x.Status > 0 && strings.Contains(message, fmt.Sprintf("answered %d", x.Status)) {
 		n += 4
 	}
 	return n
