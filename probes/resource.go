@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/mcpassay/mcpassay/probes/wire"
 )
 
 // Bound is what an attempt to get a token for a resource came to.
@@ -61,7 +63,7 @@ func (d *Deployment) TryRefresh(series ...[]Mutation) *Future[[]*Bound] {
 		}
 		var all []*Bound
 		for _, mutations := range series {
-			t, err := d.RefreshWith(ctx, newest, mutations...)
+			t, err := d.RefreshWith(wire.For(ctx, "attack"), newest, mutations...)
 			if err != nil {
 				return nil, err
 			}

@@ -21,11 +21,15 @@ var looks = regexp.MustCompile(`(?is)(<(style|svg)\b[^>]*>).*?(</(?:style|svg)\s
 // excerpt is what the files of a report keep of a message, its body within limit.
 func excerpt(m wire.Message, limit int) wire.Message {
 	kept := m.Body
-	if strings.Contains(strings.ToLower(m.Header.Get("Content-Type")), "html") {
+	if isPage(m) {
 		kept, limit = looks.ReplaceAllString(kept, "$1…$3"), min(limit, pageLimit)
 	}
 	kept = cutAt(kept, limit)
 	m.Truncated = m.Truncated || kept != m.Body
 	m.Body = kept
 	return m
+}
+
+func isPage(m wire.Message) bool {
+	return strings.Contains(strings.ToLower(m.Header.Get("Content-Type")), "html")
 }

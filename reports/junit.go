@@ -221,7 +221,7 @@ func caseTranscript(b *strings.Builder, r *Result) {
 			break
 		}
 		if x != nil {
-			fmt.Fprintf(b, "  %s\n", gist(x))
+			fmt.Fprintf(b, "  %s\n", gist(x, 200))
 		}
 	}
 }

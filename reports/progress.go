@@ -95,7 +95,9 @@ func (p *Progress) Settled(r Result) {
 		return
 	}
 	if r.Outcome == Fail || r.Outcome == Warn {
-		p.print(fmt.Sprintf("%s %s: %s", p.style.paint(hue(r.Outcome), badge(r.Outcome)), line(r.ID, 100), line(r.Title, 200)))
+		word := badge(r.Outcome)
+		said := fit(line(r.ID, 100)+": "+line(r.Title, 200), p.style.width()-len(word)-1)
+		p.print(p.style.paint(hue(r.Outcome), word) + " " + said)
 	}
 	p.status()
 }
@@ -145,9 +147,14 @@ func (p *Progress) status() {
 			text += "; waiting for " + p.waiting
 		}
 	}
-	runes := []rune(text)
-	if room := p.style.width() - 1; len(runes) > room {
-		text = string(runes[:room-1]) + "…"
-	}
+	text = fit(text, p.style.width()-1)
 	fmt.Fprintf(p.w, "\r\x1b[K%s", p.style.paint(dim, text)) //nolint:errcheck // a view
+}
+
+// fit cuts text to so many columns.
+func fit(text string, columns int) string {
+	if runes := []rune(text); len(runes) > columns {
+		return string(runes[:columns-1]) + "…"
+	}
+	return text
 }

@@ -57,7 +57,7 @@ func TestProgressLive(t *testing.T) {
 		p.mu.Lock()
 		shown := screen(b.String())
 		p.mu.Unlock()
-		if want := "FAIL rs-audience-validated: A token issued for another resource is refused"; len(shown) != 2 || shown[0] != want {
+		if want := "FAIL rs-audience-validated: A token issued for another reso…"; len(shown) != 2 || shown[0] != want {
 			t.Fatalf("shown: %q", shown)
 		}
 		if got, want := shown[1], "3s  2 of 3 settled, 1 FAIL; waiting for rs-slow"; got != want {

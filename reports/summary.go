@@ -108,9 +108,12 @@ func (s *summary) finding(r *Result) {
 		s.printf("  %s\n", l)
 	}
 	s.field("owner", string(r.Owner))
-	label := "found"
-	for _, said := range findings(r) {
-		s.field(label, paragraph(said, 1500))
+	said, label := findings(r), "found"
+	for _, finding := range said {
+		if len(said) > 1 {
+			finding = "- " + finding
+		}
+		s.field(label, paragraph(finding, 1500))
 		label = ""
 	}
 	for _, note := range r.Notes {
@@ -136,7 +139,7 @@ func (s *summary) evidence(r *Result) string {
 	}
 	where = s.file(where)
 	if x := decisive(r); x != nil {
-		return gist(x) + "\n" + where
+		return gist(x, s.style.width()-20) + "\n" + where
 	}
 	return where
 }

@@ -36,27 +36,30 @@ func decisive(r *Result) *wire.Exchange {
 // weight orders exchanges by how likely a verdict rests on them; of those that
 // weigh the same it is the last. What was found wrong was found by an attack, and
 // rather by one that achieved something; what could not be decided mostly failed
-// at a control. The exchange that the message names comes before others of its
-// kind.
+// at a control. What the message names comes before others of its kind.
 func weight(x *wire.Exchange, o Outcome, message string) int {
 	if x.Method == "" {
 		return 0
 	}
 	n := 1
 	if x.Purpose == "attack" && o != Inconclusive {
-		n += 8
-		if x.Method == http.MethodPost && x.Status/100 == 2 {
+		n += 16
+		if x.Status/100 == 2 && !isPage(x.Answer) {
 			n += 2
 		}
 	}
 	if strings.Contains(message, x.Method+" "+x.URL) {
+		n += 8
+	}
+	if x.Status > 0 && strings.Contains(message, fmt.Sprintf("answered %d", x.Status)) {
 		n += 4
 	}
 	return n
 }
 
-// gist is an exchange on one line: what was asked and what came back.
-func gist(x *wire.Exchange) string {
+// gist is an exchange on one line: what was asked and what came back. URLs that do
+// not fit into room are shown without their query.
+func gist(x *wire.Exchange, room int) string {
 	if x.Method == "" {
 		step := line(x.Actor+": "+x.Step, 300)
 		if x.Status > 0 {
@@ -68,11 +71,19 @@ func gist(x *wire.Exchange) string {
 	if x.Purpose != "" {
 		about = " (" + line(x.Purpose, 60) + ")"
 	}
-	return line(x.Method+" "+x.URL, 300) + " → " + answered(x) + about
+	return line(x.Method+" "+within(room, x.URL), 300) + " → " + answered(x, room) + about
+}
+
+// within is a URL that is longer than room, without its query.
+func within(room int, url string) string {
+	if before, _, found := strings.Cut(url, "?"); found && len(url) > room {
+		return before + "?…"
+	}
+	return url
 }
 
 // answered says what came back, on one line.
-func answered(x *wire.Exchange) string {
+func answered(x *wire.Exchange, room int) string {
 	switch {
 	case x.Error != "":
 		return "no answer: " + line(x.Error, 200)
@@ -82,7 +93,7 @@ func answered(x *wire.Exchange) string {
 	words := []string{fmt.Sprint(x.Status), http.StatusText(x.Status)}
 	for _, name := range []string{"Location", "Content-Type"} {
 		if value := x.Answer.Header.Get(name); value != "" {
-			words = append(words, line(value, 200))
+			words = append(words, line(within(room, value), 200))
 			break
 		}
 	}

@@ -42,3 +42,15 @@ func BlockedBy(d *probes.Deployment, b *probes.Blocked) {
 	d.File(b)
 	ginkgo.Fail(b.Error(), 1)
 }
+
+// LeaveTo ends an assertion that another check has to judge first.
+func LeaveTo(d *probes.Deployment, id string, owner reports.Owner, format string, args ...any) {
+	BlockedBy(d, &probes.Blocked{By: id, Owner: owner, Err: fmt.Errorf(format, args...)})
+}
+
+// Hindered ends an assertion about several attempts of which one could not be
+// made.
+func Hindered(d *probes.Deployment, attempt string, err error) {
+	t := probes.Trouble(err)
+	BlockedBy(d, &probes.Blocked{By: t.By, Owner: t.Owner, Err: fmt.Errorf("%s: %w", attempt, t.Err)})
+}

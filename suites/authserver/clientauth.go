@@ -276,7 +276,7 @@ var _ = suites.Register(suites.Check{
 			t := tried[0].Tokens
 			switch {
 			case t == nil || t.Issued():
-				suites.Undecided(d, reports.AuthServer, "a wrong secret: %s; as-client-secret-exact judges that", tried[0].Ended())
+				suites.LeaveTo(d, "as-client-secret-exact", reports.AuthServer, "a wrong secret: %s", tried[0].Ended())
 			case tried[0].Filtered():
 				suites.Undecided(d, reports.Edge, "something in front of the server answered %d", t.Response.Status)
 			}

@@ -3,6 +3,7 @@ package authserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -132,12 +133,17 @@ func nowhere(ctx context.Context, d *probes.Deployment, tried *probes.Future[[]p
 		suites.Warn("%s\n%s", f.harmless, strings.Join(through, "\n"))
 	case len(through) > 0:
 		Fail("the user agent was sent to a redirect URI that is not registered:\n" + strings.Join(through, "\n"))
-	case unclear != nil && unclear.Edge:
-		suites.Undecided(d, reports.Edge, "something in front of the server refused it, so that the server was not asked: %s", unclear.Said())
 	case unclear != nil:
-		trouble := probes.Trouble(unclear.Err)
-		suites.Undecided(d, trouble.Owner, "%s", unclear.Said())
+		undecided(d, unclear)
 	}
+}
+
+// undecided says why a diversion tells nothing.
+func undecided(d *probes.Deployment, v *probes.Diverted) {
+	if v.Edge {
+		suites.Undecided(d, reports.Edge, "something in front of the server refused it, so that the server was not asked: %s", v.Said())
+	}
+	suites.Hindered(d, fmt.Sprintf("%s (%q)", v.Name, v.URI), v.Err)
 }
 
 // sorted says which diversions got through, and returns one that tells nothing.

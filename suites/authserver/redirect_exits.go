@@ -187,7 +187,7 @@ var _ = suites.Register(suites.Check{
 			var at []string
 			for _, v := range all {
 				if v.Err != nil {
-					suites.Undecided(d, probes.Trouble(v.Err).Owner, "%s: %v", v.Name, v.Err)
+					suites.Hindered(d, v.Name, v.Err)
 				}
 				if a := v.Authorization; v.Normalised() && a.Code == "" && !a.Landing.LoggedIn && !a.Landing.Consented {
 					at = append(at, v.Name)

@@ -122,7 +122,7 @@ var _ = suites.Register(suites.Check{
 			}
 			for _, v := range all {
 				if v.Err != nil {
-					suites.Undecided(d, probes.Trouble(v.Err).Owner, "%s: %v", v.Name, v.Err)
+					suites.Hindered(d, v.Name, v.Err)
 				}
 			}
 		})

@@ -89,7 +89,7 @@ var _ = suites.Register(suites.Check{
 			Expect(err).NotTo(HaveOccurred())
 			for _, v := range all {
 				if v.Err != nil {
-					suites.Undecided(d, probes.Trouble(v.Err).Owner, "%s: %v", v.Name, v.Err)
+					suites.Hindered(d, v.Name, v.Err)
 				}
 				if v.Normalised() || v.Authorization.Code != "" {
 					Fail("redirect_uri " + v.Name + ": " + v.Authorization.Ended())
@@ -141,7 +141,7 @@ var _ = suites.Register(suites.Check{
 				Fail("the user agent was sent to a URI that only matches a pattern:\n" + strings.Join(through, "\n"))
 			}
 			if unclear != nil {
-				suites.Undecided(d, probes.Trouble(unclear.Err).Owner, "%s", unclear.Said())
+				undecided(d, unclear)
 			}
 		})
 	},

@@ -269,7 +269,7 @@ var _ = suites.Register(suites.Check{
 			}
 			for _, scope := range plain {
 				if !strings.Contains(" "+strings.Join(m.Granted, " ")+" ", " "+scope+" ") {
-					suites.Undecided(d, reports.AuthServer, "even an ordinary refresh yields %s, which was not granted; as-refresh-scope-cannot-widen judges that", scope)
+					suites.LeaveTo(d, "as-refresh-scope-cannot-widen", reports.AuthServer, "even an ordinary refresh yields %s, which was not granted", scope)
 				}
 			}
 			Expect(with).To(ConsistOf(plain), "a code that came along changed the scopes of a refresh")

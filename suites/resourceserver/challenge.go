@@ -135,15 +135,18 @@ var _ = suites.Register(suites.Check{
 		}
 
 		It("of the scheme Bearer", func(ctx SpecContext) {
-			Expect(wire.Bearer(challenged(ctx).Challenges)).NotTo(BeEmpty(), "no challenge is of the scheme Bearer")
+			x := challenged(ctx)
+			Expect(wire.Bearer(x.Challenges)).NotTo(BeEmpty(), "no challenge to %s is of the scheme Bearer", x.Anonymous.From)
 		})
 		It("with at least one parameter", func(ctx SpecContext) {
-			for _, c := range wire.Bearer(challenged(ctx).Challenges) {
-				Expect(c.Params).NotTo(BeEmpty(), "the Bearer challenge has no parameter that could be read")
+			x := challenged(ctx)
+			for _, c := range wire.Bearer(x.Challenges) {
+				Expect(c.Params).NotTo(BeEmpty(), "the Bearer challenge to %s has no parameter that could be read", x.Anonymous.From)
 			}
 		})
 		It("that can be parsed, each parameter once", func(ctx SpecContext) {
-			Expect(challenged(ctx).Malformed).To(BeEmpty(), "WWW-Authenticate is malformed")
+			x := challenged(ctx)
+			Expect(x.Malformed).To(BeEmpty(), "%s was answered with a malformed WWW-Authenticate", x.Anonymous.From)
 		})
 	},
 })
@@ -231,7 +234,7 @@ var _ = suites.Register(suites.Check{
 				_, has := c.Get("resource_metadata")
 				pointed = pointed || has
 			}
-			Expect(pointed).To(BeTrue(), "the Bearer challenge has no resource_metadata parameter")
+			Expect(pointed).To(BeTrue(), "the Bearer challenge to %s has no resource_metadata parameter", x.Anonymous.From)
 		})
 	},
 })

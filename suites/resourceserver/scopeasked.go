@@ -51,7 +51,7 @@ var _ = suites.Register(suites.Check{
 			answer := &probes.Answer{Response: x.Anonymous}
 			unauthorized(answer)
 			challengesAtAll(ctx, discovery)
-			Expect(answer.Challenged()).NotTo(BeEmpty(), "the challenge names no scope, and the resource uses some")
+			Expect(answer.Challenged()).NotTo(BeEmpty(), "the challenge to %s names no scope, and the resource uses some", x.Anonymous.From)
 		})
 	},
 })
