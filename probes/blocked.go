@@ -30,15 +30,6 @@ func (b *Blocked) Error() string {
 
 func (b *Blocked) Unwrap() error { return b.Err }
 
-// blocked wraps err unless something below it already says what blocks.
-func blocked(by string, owner reports.Owner, err error) error {
-	var already *Blocked
-	if errors.As(err, &already) {
-		return err
-	}
-	return &Blocked{By: by, Owner: owner, Err: err}
-}
-
 // Trouble describes the error of a probe: whose it is and what it waits for.
 func Trouble(err error) *Blocked {
 	var b *Blocked

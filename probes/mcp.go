@@ -244,8 +244,8 @@ func (b *bench) initialize(ctx context.Context, token string, mutations []Messag
 	var result struct {
 		ProtocolVersion string `json:"protocolVersion"`
 	}
-	if json.Unmarshal(a.Result, &result) != nil || result.ProtocolVersion == "" {
-		return nil, a, nil
+	if malformed := json.Unmarshal(a.Result, &result); malformed != nil || result.ProtocolVersion == "" {
+		return nil, a, nil //nolint:nilerr // what answers so gives no session
 	}
 	s := &session{id: a.Header.Get("Mcp-Session-Id"), version: result.ProtocolVersion}
 	note := legacyCall(s, "notifications/initialized", nil)

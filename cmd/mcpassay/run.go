@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -185,8 +183,11 @@ func prepare(dir string) error {
 
 // test runs the checks. An interruption ends the run early, with a report.
 func (r *runCommand) test(target probes.Target, config *Config, out *output) (*reports.Report, error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, interrupts := interruptible(func() {
+		fmt.Fprintln(out.stderr) //nolint:errcheck // the process ends
+		complain(out.stderr, errors.New("interrupted again: what was created is left behind, and nothing is reported"), reports.ExitInterrupted)
+	})
+	defer interrupts.close()
 	client := wire.NewClient(r.limits(&target, config), nil)
 	defer client.Close()
 	agent, closeAgent, err := openAgent(ctx, r.UserAgent, or(r.Browser, config.Browser.Path), client)
@@ -201,6 +202,7 @@ func (r *runCommand) test(target probes.Target, config *Config, out *output) (*r
 	defer context.AfterFunc(ctx, func() { progress.Phase("interrupted: removing what was created") })()
 	progress.Phase("looking at " + target.URL)
 	judge := func(agent probes.UserAgent, filter string) (*reports.Report, error) {
+		interrupts.listen()
 		deployment, err := probes.Open(ctx, target, client, agent)
 		if err != nil {
 			return nil, &usageError{err}

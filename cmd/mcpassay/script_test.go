@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -69,43 +70,55 @@ func stop(ts *testscript.TestScript, server *reference.Server) {
 	}
 }
 
-// interrupt runs a program until a line of its output matches, sends it SIGINT
-// and wants it to end with exit code 130, or 0 if it had nothing to lose.
+// interrupt runs a program and sends it SIGINT when a line of its output matches
+// the first expression, another when one matches the second, and so on. It wants
+// the program to end with exit code 130, or 0 if it had nothing to lose.
 //
-//	interrupt REGEXP PROGRAM ARG…
+//	interrupt REGEXP… -- PROGRAM ARG…
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 3 {
-		ts.Fatalf("usage: interrupt REGEXP PROGRAM ARG…")
+	dashes := slices.Index(args, "--")
+	if neg || dashes < 1 || len(args) < dashes+3 {
+		ts.Fatalf("usage: interrupt REGEXP… -- PROGRAM ARG…")
 	}
-	path, err := exec.LookPath(args[1])
+	lines, command := args[:dashes], args[dashes+1:]
+	path, err := exec.LookPath(command[0])
 	ts.Check(err)
-	seen := &watcher{line: regexp.MustCompile("(?m)" + args[0]), found: make(chan struct{})}
 	var stdout, stderr bytes.Buffer
-	cmd := exec.Command(path, args[2:]...)
+	toOut, toErr := []io.Writer{&stdout}, []io.Writer{&stderr}
+	var watchers []*watcher
+	for _, line := range lines {
+		w := &watcher{line: regexp.MustCompile("(?m)" + line), found: make(chan struct{})}
+		watchers = append(watchers, w)
+		toOut, toErr = append(toOut, w), append(toErr, w)
+	}
+	cmd := exec.Command(path, command[1:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Stdout, cmd.Stderr = io.MultiWriter(&stdout, seen), io.MultiWriter(&stderr, seen)
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(toOut...), io.MultiWriter(toErr...)
 	ts.Check(cmd.Start())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_ = cmd.Wait() // the exit code is looked at below
 	}()
-	select {
-	case <-seen.found:
-		ts.Check(cmd.Process.Signal(os.Interrupt))
-	case <-ended:
-		ts.Fatalf("ended (%v) before %q was seen\n%s%s", cmd.ProcessState, args[0], stdout.String(), stderr.String())
-	case <-time.After(30 * time.Second):
-		ts.Check(cmd.Process.Kill())
-		ts.Fatalf("%q was not seen", args[0])
+	patience := time.After(60 * time.Second)
+	for i, w := range watchers {
+		select {
+		case <-w.found:
+			ts.Check(cmd.Process.Signal(os.Interrupt))
+		case <-ended:
+			ts.Fatalf("ended (%v) before %q was seen\n%s%s", cmd.ProcessState, lines[i], stdout.String(), stderr.String())
+		case <-patience:
+			ts.Check(cmd.Process.Kill())
+			ts.Fatalf("%q was not seen", lines[i])
+		}
 	}
 	select {
 	case <-ended:
-	case <-time.After(30 * time.Second):
+	case <-patience:
 		ts.Check(cmd.Process.Kill())
 		ts.Fatalf("did not end")
 	}
-	if code := cmd.ProcessState.ExitCode(); code != 130 && (args[2] == "run" || code != 0) {
+	if code := cmd.ProcessState.ExitCode(); code != 130 && (command[1] == "run" || code != 0) {
 		ts.Fatalf("exit code %d\n%s%s", code, stdout.String(), stderr.String())
 	}
 	for name, text := range map[string]string{"stdout": stdout.String(), "stderr": stderr.String()} {

@@ -100,9 +100,23 @@ func TestVisitsShareNothing(t *testing.T) {
 func BenchmarkAuthorize(bench *testing.B) {
 	b := launch(bench, browser.Options{})
 	server := serve(bench, "plain")
-	for bench.Loop() {
+	flow := func(bench *testing.B) {
 		if _, err := b.Authorize(bench.Context(), rehearsal.Visit(server.URL, rehearsal.Client)); err != nil {
-			bench.Fatal(err)
+			bench.Error(err)
 		}
 	}
+	bench.Run("one at a time", func(bench *testing.B) {
+		for bench.Loop() {
+			flow(bench)
+		}
+		bench.ReportMetric(float64(bench.N)/bench.Elapsed().Seconds(), "flows/s")
+	})
+	bench.Run("several at once", func(bench *testing.B) {
+		bench.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				flow(bench)
+			}
+		})
+		bench.ReportMetric(float64(bench.N)/bench.Elapsed().Seconds(), "flows/s")
+	})
 }

@@ -28,4 +28,5 @@ func BenchmarkAuthorize(bench *testing.B) {
 			bench.Fatal(err)
 		}
 	}
+	bench.ReportMetric(float64(bench.N)/bench.Elapsed().Seconds(), "flows/s")
 }

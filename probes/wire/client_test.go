@@ -34,7 +34,7 @@ func serve(t *testing.T, limits Limits, handler http.HandlerFunc) (*Client, func
 func TestClientRecordsWhatItDoes(t *testing.T) {
 	client, request := serve(t, Limits{}, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"access_token":"secret-token-1"}`)
+		fmt.Fprint(w, `{"access_token":"secret-token-1"}`) //nolint:errcheck // the client would notice
 	})
 	var transcript Transcript
 	res, err := client.Do(request(For(Record(t.Context(), &transcript), "attack")))
@@ -144,8 +144,8 @@ func TestClientReadsEventsUpToTheResponse(t *testing.T) {
 	client, request := serve(t, Limits{}, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-		fmt.Fprint(w, "id: 1\ndata:\n\nevent: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n\n")
-		fmt.Fprint(w, "data: {\"jsonrpc\":\"2.0\",\"id\":1,\ndata: \"result\":{}}\n\n")
+		fmt.Fprint(w, "id: 1\ndata:\n\nevent: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n\n") //nolint:errcheck // the client would notice
+		fmt.Fprint(w, "data: {\"jsonrpc\":\"2.0\",\"id\":1,\ndata: \"result\":{}}\n\n")                                 //nolint:errcheck // the client would notice
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done() // a stream need never end
 	})
