@@ -55,7 +55,6 @@ func (s *AuthServer) resourceOverlooked(asked string) (string, bool) {
 	switch {
 	case s.faults.Has(fault.ResourceUnknown),
 		s.faults.Has(fault.ResourceBeginning) && strings.HasPrefix(asked, s.endpoint),
-		s.faults.Has(fault.ResourceSlash) && strings.TrimSuffix(asked, "/") == s.endpoint,
 		s.faults.Has(fault.ResourceUserinfo) && strings.HasPrefix(asked, originOf(s.endpoint)+"@"):
 		return asked, true
 	case s.faults.Has(fault.ResourceFragment) && strings.HasPrefix(asked, s.endpoint+"#"),

@@ -6,7 +6,7 @@ var (
 	ScopeSubstring      = declare("scope-substring", "searches the scope string for the name it needs")
 	ScopeCaseFolded     = declare("scope-case-folded", "compares scopes without regard to case")
 	ScopeByHeader       = declare("scope-by-header", "decides by the Mcp-Name header which scopes a call needs, and does not compare it with the body")
-	ScopeEverything     = declare("scope-all-needed", "refuses every call of a token that lacks any of its scopes", "rs-accepts-bearer-header")
+	ScopeEverything     = declare("scope-all-needed", "refuses every call of a token that lacks any of its scopes")
 	ScopeUnauthorized   = declare("scope-unauthorized", "answers 401 instead of 403 to a token without the scope")
 	ScopeAsResult       = declare("scope-as-result", "reports a missing scope as a tool result under status 200")
 	ScopeNoChallenge    = declare("scope-no-challenge", "answers 403 without WWW-Authenticate")
