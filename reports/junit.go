@@ -139,7 +139,10 @@ func newCase(r *Result, report *Report, strict bool) testcase {
 	case r.Outcome == Warn:
 		said.Data = caseBody(r)
 		c.Skipped = said
-	default: // review and not applicable
+	case r.Outcome == NotApplicable:
+		said.Type = string(r.Outcome) // and the message says why
+		c.Skipped = said
+	default:
 		said.Type, said.Data = string(r.Outcome), caseBody(r)
 		c.Skipped = said
 	}
@@ -190,7 +193,11 @@ func caseBody(r *Result) string {
 		fmt.Fprintf(&b, "%s\n", paragraph(said, bodyLimit/8))
 	}
 	b.WriteString("\n")
-	for _, item := range [][2]string{{"owner", string(r.Owner)}, {"blocked by", r.BlockedBy}, {"fix", r.Remedy}, {"sources", sources(r)}} {
+	remedy := r.Remedy
+	if r.BlockedBy != "" {
+		remedy = "" // that of what blocks it
+	}
+	for _, item := range [][2]string{{"owner", string(r.Owner)}, {"blocked by", r.BlockedBy}, {"fix", remedy}, {"sources", sources(r)}} {
 		if item[1] != "" {
 			fmt.Fprintf(&b, "%s: %s\n", item[0], line(item[1], 2000))
 		}
@@ -198,7 +205,7 @@ func caseBody(r *Result) string {
 	for _, note := range r.Notes {
 		fmt.Fprintf(&b, "note: %s\n", line(note, 1000))
 	}
-	if r.Outcome != NotApplicable {
+	if r.BlockedBy == "" {
 		caseTranscript(&b, r)
 	}
 	return paragraph(b.String(), bodyLimit)
@@ -215,11 +222,12 @@ func caseTranscript(b *strings.Builder, r *Result) {
 		fmt.Fprintf(b, "\n%s\n", paragraph(command, curlLimit))
 	}
 	fmt.Fprintf(b, "\nall %d exchanges, in full in %s:\n", len(r.Evidence), EvidencePath(r))
-	for i, x := range r.Evidence {
-		if i == listed {
-			fmt.Fprintf(b, "  … and %d more\n", len(r.Evidence)-listed)
-			break
-		}
+	late := r.Evidence // what decides comes late
+	if more := len(late) - listed; more > 0 {
+		fmt.Fprintf(b, "  … %d before these\n", more)
+		late = late[more:]
+	}
+	for _, x := range late {
 		if x != nil {
 			fmt.Fprintf(b, "  %s\n", gist(x, 200))
 		}

@@ -224,6 +224,9 @@ func (m *matrix) everyAssertion(t *testing.T) {
 
 func (m *matrix) print(t *testing.T) {
 	for _, f := range fault.All() {
+		if m.killed[f.ID] == nil {
+			continue // was not run
+		}
 		ids := []string{}
 		for id := range m.killed[f.ID] {
 			ids = append(ids, id)
