@@ -19,6 +19,9 @@ func facet(j *judged, s types.SpecReport, t *probes.Blocked, r Revision) reports
 		f.Outcome, f.Message = reports.Pass, ""
 	case types.SpecStateSkipped, types.SpecStatePending:
 		f.Outcome = reports.NotApplicable
+		if f.Message == "" { // nobody skipped it: Ginkgo does so with what is left after an interruption
+			f.Outcome, f.Message = reports.Inconclusive, "the run ended before this was judged"
+		}
 	case types.SpecStateFailed:
 		switch {
 		case t != nil && t.By == j.check.ID: // what fell is what this check judges
