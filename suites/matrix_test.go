@@ -74,8 +74,8 @@ func judgeBy(t testing.TB, o reference.Options, filter string, agent func(*wire.
 	return report
 }
 
-// setting is how a reference deployment must be for a check that its plain shape
-// makes inapplicable.
+// settings are how a reference deployment must be for checks that its plain shape
+// makes inapplicable, by check.
 var settings = map[string]reference.Options{
 	"rs-modern-get-delete":         {Variants: []variant.Variant{variant.ModernOnly}},
 	"rs-initialize-names-versions": {Variants: []variant.Variant{variant.ModernOnly}},
