@@ -10,7 +10,7 @@ FUZZTIME  ?= 30s
 
 ## run: the whole suite against the built-in reference deployment, reports into $(OUT)
 run: build browser
-	$(BIN)/mcpassay run --reference --out $(OUT)
+	$(BIN)/mcpassay run --reference --user-agent browser --out $(OUT)
 
 ## test: every test, browser and real deployments included
 test: build browser

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/mcpassay/mcpassay/probes"
 	"github.com/mcpassay/mcpassay/probes/browser"
@@ -43,20 +44,68 @@ func openAgent(ctx context.Context, kind, path string, client *wire.Client) (age
 	if kind == inBrowser {
 		return b, b.Close, nil
 	}
-	return &fastFirst{fast: forms.New(client), browser: b}, b.Close, nil
+	return &sparing{fast: forms.New(client), browser: b}, b.Close, nil
 }
 
-// fastFirst fills in forms without a browser, and takes a visit that needs one
-// there from its beginning. Refused credentials are not tried again: that would
-// bring the user nearer to being locked out.
-type fastFirst struct{ fast, browser probes.UserAgent }
+// sparing takes the first visit in the browser, and goes through plain forms once
+// that visit has come to an answer there. A visit that needs a browser is taken
+// there from its beginning; where forms do not do, it stops trying them. Refused
+// credentials are not tried again: that would bring the user nearer to being
+// locked out.
+type sparing struct {
+	fast, browser probes.UserAgent
 
-func (f *fastFirst) Authorize(ctx context.Context, v probes.Visit) (*probes.Landing, error) {
-	landing, err := f.fast.Authorize(ctx, v)
+	first    sync.Once
+	rehearse error // why the first visit came to nothing
+	mu       sync.Mutex
+	failures int // of visits through forms, since one succeeded
+}
+
+// patience is how many visits in a row forms may fail before they are given up.
+const patience = 3
+
+func (s *sparing) Authorize(ctx context.Context, v probes.Visit) (*probes.Landing, error) {
+	var landing *probes.Landing
+	here := false
+	s.first.Do(func() {
+		here = true
+		landing, s.rehearse = s.browser.Authorize(ctx, v)
+	})
+	if here {
+		return landing, s.rehearse
+	}
+	if s.rehearse != nil || s.givenUp() {
+		return s.browser.Authorize(ctx, v)
+	}
+	landing, err := s.fast.Authorize(ctx, v)
 	for _, beyond := range []error{probes.ErrNeedsBrowser, probes.ErrLost, probes.ErrStuck} {
 		if errors.Is(err, beyond) {
-			return f.browser.Authorize(ctx, v)
+			s.count(1)
+			return s.browser.Authorize(ctx, v)
 		}
 	}
+	if errors.Is(err, probes.ErrCredentialsRefused) {
+		s.count(patience) // the browser was let in
+	}
+	if err == nil {
+		s.count(0)
+	}
 	return landing, err
+}
+
+func (s *sparing) givenUp() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failures >= patience
+}
+
+// count counts failures in a row; none ends the row.
+func (s *sparing) count(failures int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if failures == 0 && s.failures < patience {
+		s.failures = 0
+		return
+	}
+	s.failures += failures
 }
