@@ -63,7 +63,7 @@ func (m *matrix) inShards(t *testing.T) {
 		results[i] = filepath.Join(dir, strconv.Itoa(i)+".json")
 		all.Go(func() {
 			c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMutants$", "-test.timeout=30m")
-			c.Env = append(os.Environ(), shardVariable+"="+shard{i, count, results[i]}.String())
+			c.Env = append(os.Environ(), "GOGC=400", shardVariable+"="+shard{i, count, results[i]}.String())
 			outputs[i], errs[i] = c.CombinedOutput()
 		})
 	}
