@@ -22,7 +22,7 @@ race: browser
 
 ## mutants: every check against every fault; prints the matrix and its totals
 mutants:
-	go test ./suites -count=1 -timeout 20m -run 'TestSoundReference|TestMutants|TestRefusalNeedsControl' -v | .ci/matrix
+	MCPASSAY_MATRIX=all go test ./suites -count=1 -timeout 40m -run 'TestSoundReference|TestMutants|TestRefusalNeedsControl' -v | .ci/matrix
 
 ## variants: every check against every legal but unusual deployment
 variants:

@@ -31,6 +31,21 @@ func against(t testing.TB, o reference.Options, filter string, change ...func(*p
 // inBrowser does the same through a real browser.
 func inBrowser(t testing.TB, o reference.Options, filter string, change ...func(*probes.Target)) *reports.Report {
 	t.Helper()
+	b := launch(t)
+	defer b.Close() //nolint:errcheck // nothing depends on it
+	return judgeBy(t, o, filter, func(*wire.Client) (probes.UserAgent, string) { return b, "browser" }, change)
+}
+
+// sparingly does it as a run of the program does by default.
+func sparingly(t testing.TB, o reference.Options, filter string, change ...func(*probes.Target)) *reports.Report {
+	t.Helper()
+	b := launch(t)
+	defer b.Close() //nolint:errcheck // nothing depends on it
+	return judgeBy(t, o, filter, func(c *wire.Client) (probes.UserAgent, string) { return probes.Sparing(forms.New(c), b), "auto" }, change)
+}
+
+func launch(t testing.TB) *browser.Browser {
+	t.Helper()
 	b, err := browser.Launch(t.Context(), browser.Options{})
 	if err != nil {
 		if os.Getenv("MCPASSAY_REQUIRE_BROWSER") != "" {
@@ -38,8 +53,7 @@ func inBrowser(t testing.TB, o reference.Options, filter string, change ...func(
 		}
 		t.Skip(err)
 	}
-	defer b.Close() //nolint:errcheck // nothing depends on it
-	return judgeBy(t, o, filter, func(*wire.Client) (probes.UserAgent, string) { return b, "browser" }, change)
+	return b
 }
 
 func judgeBy(t testing.TB, o reference.Options, filter string, agent func(*wire.Client) (probes.UserAgent, string), change []func(*probes.Target)) *reports.Report {
@@ -183,7 +197,7 @@ func newMatrix() *matrix {
 
 func (m *matrix) mutant(t *testing.T, f fault.Fault, claimed []string) {
 	m.Runs++
-	report := against(t, reference.Options{Faults: []fault.Fault{f}}, "")
+	report := against(t, reference.Options{Faults: []fault.Fault{f}}, around(f, claimed))
 	for _, id := range claimed {
 		if o, ok := settings[id]; ok {
 			o.Faults = []fault.Fault{f}
@@ -226,6 +240,23 @@ func (m *matrix) mutant(t *testing.T, f fault.Fault, claimed []string) {
 	if report.Stopped != nil && len(claimed) > 0 {
 		t.Errorf("stopped: %s", report.Stopped.Message)
 	}
+}
+
+// around is the filter for a fault: every check if the whole matrix is wanted
+// (make mutants), else those that are to fail on it and their neighbours, where
+// false findings are most to be feared.
+func around(f fault.Fault, claimed []string) string {
+	if os.Getenv("MCPASSAY_MATRIX") == "all" || os.Getenv("MCPASSAY_FAULT") != "" {
+		return ""
+	}
+	var labels []string
+	for _, id := range slices.Concat(claimed, f.AlsoFails()) {
+		labels = append(labels, id)
+		if c := suites.Find(id); c != nil {
+			labels = append(labels, string(c.Area))
+		}
+	}
+	return strings.Join(labels, " || ")
 }
 
 func (m *matrix) everyAssertion(t *testing.T) {

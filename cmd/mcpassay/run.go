@@ -190,11 +190,11 @@ func (r *runCommand) test(target probes.Target, config *Config, out *output) (*r
 	defer interrupts.close()
 	client := wire.NewClient(r.limits(&target, config), nil)
 	defer client.Close()
-	agent, closeAgent, err := openAgent(ctx, r.UserAgent, or(r.Browser, config.Browser.Path), client)
+	agents, err := openAgents(ctx, r.UserAgent, or(r.Browser, config.Browser.Path), client)
 	if err != nil {
 		return nil, err
 	}
-	defer closeAgent() //nolint:errcheck // the process ends
+	defer agents.close() //nolint:errcheck // the process ends
 
 	style, live := styleOf(out.stderr)
 	progress := reports.StartProgress(out.stderr, live, style)
@@ -212,11 +212,11 @@ func (r *runCommand) test(target probes.Target, config *Config, out *output) (*r
 			Started: progress.Started, Waiting: progress.Waiting, Progress: progress.Settled,
 		})
 	}
-	report, err := judge(agent, r.Filter)
-	if fast, ok := agent.(*sparing); ok && err == nil && ctx.Err() == nil {
+	report, err := judge(agents.first, r.Filter)
+	if agents.authority != nil && err == nil && ctx.Err() == nil {
 		err = confirm(report, func(filter string) (*reports.Report, error) {
 			progress.Phase("confirming the findings in the browser")
-			return judge(fast.browser, filter)
+			return judge(agents.authority, filter)
 		})
 	}
 	return report, err

@@ -1,4 +1,4 @@
-package main
+package probes
 
 import (
 	"context"
@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-
-	"github.com/mcpassay/mcpassay/probes"
 )
 
 // scripted answers visits in order, and then forever as the last one.
@@ -17,7 +15,7 @@ type scripted struct {
 	answers []error
 }
 
-func (s *scripted) Authorize(context.Context, probes.Visit) (*probes.Landing, error) {
+func (s *scripted) Authorize(context.Context, Visit) (*Landing, error) {
 	*s.log = append(*s.log, s.name)
 	var err error
 	if len(s.answers) > 0 {
@@ -26,12 +24,12 @@ func (s *scripted) Authorize(context.Context, probes.Visit) (*probes.Landing, er
 	if len(s.answers) > 1 {
 		s.answers = s.answers[1:]
 	}
-	return &probes.Landing{}, err
+	return &Landing{}, err
 }
 
 // TestSparing shows which user agent takes which visit.
 func TestSparing(t *testing.T) {
-	needsBrowser := fmt.Errorf("a page: %w", probes.ErrNeedsBrowser)
+	needsBrowser := fmt.Errorf("a page: %w", ErrNeedsBrowser)
 	for _, c := range []struct {
 		name          string
 		fast, browser []error
@@ -39,7 +37,7 @@ func TestSparing(t *testing.T) {
 		want          []string
 	}{
 		{"the first visit shows the way", nil, nil, 3, []string{"browser", "forms", "forms"}},
-		{"no way was shown", nil, []error{probes.ErrStuck, nil}, 3, []string{"browser", "browser", "browser"}},
+		{"no way was shown", nil, []error{ErrStuck, nil}, 3, []string{"browser", "browser", "browser"}},
 		{
 			"one page needs a browser", []error{nil, needsBrowser, nil}, nil, 4,
 			[]string{"browser", "forms", "forms", "browser", "forms"},
@@ -48,14 +46,14 @@ func TestSparing(t *testing.T) {
 			"every page needs a browser", []error{needsBrowser}, nil, 6,
 			[]string{"browser", "forms", "browser", "forms", "browser", "forms", "browser", "browser", "browser"},
 		},
-		{"only forms are refused", []error{probes.ErrCredentialsRefused}, nil, 4, []string{"browser", "forms", "browser", "browser"}},
+		{"only forms are refused", []error{ErrCredentialsRefused}, nil, 4, []string{"browser", "forms", "browser", "browser"}},
 		{"other trouble is no reason to go elsewhere", []error{errors.New("reset")}, nil, 3, []string{"browser", "forms", "forms"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var log []string
-			agent := &sparing{fast: &scripted{"forms", &log, c.fast}, browser: &scripted{"browser", &log, c.browser}}
+			agent := Sparing(&scripted{"forms", &log, c.fast}, &scripted{"browser", &log, c.browser})
 			for range c.visits {
-				agent.Authorize(t.Context(), probes.Visit{}) //nolint:errcheck // the order is what counts
+				agent.Authorize(t.Context(), Visit{}) //nolint:errcheck // the order is what counts
 			}
 			if !slices.Equal(log, c.want) {
 				t.Errorf("visits went to %v, want %v", log, c.want)
