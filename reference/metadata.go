@@ -110,6 +110,9 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 		document["service_documentation"] = s.issuer + "/docs?lang=en#top"
 		document["issuer_alias"] = s.issuer + "/"
 	}
+	if lab := s.options.Lab; lab != nil && lab.AuthMethods != nil {
+		document["token_endpoint_auth_methods_supported"] = lab.AuthMethods
+	}
 	s.misdescribe(r, document)
 	return document
 }

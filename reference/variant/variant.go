@@ -27,6 +27,7 @@ var (
 	ScriptedRedirect = Variant{"scripted-redirect", "redirects by script from a page instead of by status 302"}
 	FormPostConsent  = Variant{"cancel-first", "puts the refusing button first and names fields unusually on its login and consent pages"}
 	ModernOnly       = Variant{"modern-only", "speaks only revision 2026-07-28 of MCP, which has no sessions"}
+	Unattended       = Variant{"unattended", "signs its first user in and agrees for him without showing a page"}
 	OpaqueTokens     = Variant{"opaque-tokens", "issues opaque access tokens"}
 )
 
