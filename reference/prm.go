@@ -159,6 +159,7 @@ func (rs *ResourceServer) misdescribe(d map[string]any, e *endpoint) {
 		{fault.MetadataAlgNone, "resource_signing_alg_values_supported", []string{"ES256", "none"}},
 		{fault.MetadataUnsignedSigned, "signed_metadata", unsignedMetadata(issuer, e.url)},
 		{fault.MetadataCleartextKeys, "jwks_uri", "http://keys.elsewhere.example/jwks.json"},
+		{fault.CleartextAdvertised, "resource_documentation", "http://docs.elsewhere.example/notes"},
 	} {
 		switch {
 		case !rs.faults.Has(wrong.fault):

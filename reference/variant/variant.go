@@ -28,6 +28,7 @@ var (
 	FormPostConsent  = Variant{"cancel-first", "puts the refusing button first and names fields unusually on its login and consent pages"}
 	ModernOnly       = Variant{"modern-only", "speaks only revision 2026-07-28 of MCP, which has no sessions"}
 	OpaqueTokens     = Variant{"opaque-tokens", "issues opaque access tokens"}
+	TLS              = Variant{"tls", "speaks https everywhere, with certificates of a private authority"}
 )
 
 // All returns every variant.
@@ -35,7 +36,7 @@ func All() []Variant {
 	return []Variant{
 		PathIssuer, OIDCOnly, AudienceArray, ErrorPage, ConsentAlways, NoConsent, ManyChallenges, OddChallenge,
 		NoRefreshTokens, ExtraClaims, RootMetadataOnly, NoRegistration, ScriptedRedirect, FormPostConsent, OpaqueTokens,
-		ModernOnly,
+		ModernOnly, TLS,
 	}
 }
 
