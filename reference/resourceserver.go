@@ -140,6 +140,8 @@ func (rs *ResourceServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type endpoint struct {
 	url, metadataURL, name, upstreamURL string
 
+	base *[]string // the scopes to ask for, if they are not those of the tools
+
 	faults    fault.Set
 	variants  variant.Set
 	authority *authority

@@ -15,6 +15,7 @@ type verifier struct {
 	audience  string
 	authority *authority
 	opaque    bool   // tokens are references, to be introspected
+	foreign   bool   // the authorization server is not ours
 	upstream  string // the identifier of the API behind, only for a fault
 
 	faults fault.Set
@@ -63,6 +64,9 @@ func (v *verifier) read(ctx context.Context, token string) (*tokens.Token, []tok
 		Audience: v.audience,
 		Key:      func(kid string) (tokens.Key, error) { return v.authority.key(ctx, kid) },
 	}
+	if v.foreign {
+		return v.readForeign(ctx, token, expected)
+	}
 	if v.opaque {
 		claims, err := v.authority.introspect(ctx, token)
 		return claims, expected.ClaimChecks(), err
@@ -83,7 +87,7 @@ func (v *verifier) callerOf(t *tokens.Token, token string) *caller {
 	if v.faults.Has(fault.SubjectTrimmed) {
 		who.Subject = strings.ToLower(strings.TrimSpace(who.Subject))
 	}
-	if who.Subject == "" { // only with fault.AcceptMissingSubject
+	if who.Subject == "" { // only with fault.AcceptMissingSubject, and elsewhere
 		who.Subject = "default"
 	}
 	if time.Since(who.Expires) >= tokens.Leeway { // only with faults: it does not bind them
