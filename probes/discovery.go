@@ -61,6 +61,9 @@ func discover(b *bench) func(context.Context) (*Discovery, error) {
 				b.ledger.add("issuer", "PRM authorization_servers", servers[0])
 			}
 		}
+		if b.Target.Issuer != "" {
+			x.Issuer, x.Named = b.Target.Issuer, true
+		}
 		b.findServerMetadata(ctx, x)
 		if x.AS != nil {
 			issuer, _ := x.AS.Document.String("issuer")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
@@ -24,6 +25,8 @@ type AuthServer struct {
 	keys     *tokens.Issuer
 	handler  http.Handler
 	now      func() time.Time
+
+	keysFetched atomic.Bool // somebody has asked for the keys
 
 	// What tokens can be for. Fixed before the first request.
 	endpoint, otherEndpoint, upstream string

@@ -10,6 +10,7 @@ import (
 
 // jwks publishes the public keys (RFC 7517).
 func (s *AuthServer) jwks(w http.ResponseWriter, _ *http.Request) {
+	s.keysFetched.Store(true)
 	set, err := s.keys.JWKS()
 	if err != nil {
 		http.Error(w, "no keys", http.StatusInternalServerError)

@@ -31,6 +31,8 @@ type Options struct {
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
+
+	lab bool // see StartLab
 }
 
 // A User can sign in at the authorization server.
