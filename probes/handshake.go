@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/mcpassay/mcpassay/fixtures/certs"
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reports"
 )
@@ -25,6 +26,19 @@ type Handshaken struct {
 // Handshakes tries the TLS of every https origin among the URLs. An error says
 // that a host could not be spoken to at all.
 func (d *Deployment) Handshakes(ctx context.Context, urls ...string) ([]Handshaken, error) {
+	var all []Handshaken
+	for _, host := range hostsOf(urls) {
+		h, err := d.handshakes(ctx, host)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, *h)
+	}
+	return all, nil
+}
+
+// hostsOf are host and port of the https URLs, up to eight.
+func hostsOf(urls []string) []string {
 	var hosts []string
 	for _, raw := range urls {
 		u, err := url.Parse(raw)
@@ -39,15 +53,7 @@ func (d *Deployment) Handshakes(ctx context.Context, urls ...string) ([]Handshak
 			hosts = append(hosts, host)
 		}
 	}
-	var all []Handshaken
-	for _, host := range hosts[:min(len(hosts), 4)] {
-		h, err := d.handshakes(ctx, host)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, *h)
-	}
-	return all, nil
+	return hosts[:min(len(hosts), 8)]
 }
 
 // handshakes are those with one host: as any client would before and after, and
@@ -85,6 +91,29 @@ func (d *Deployment) handshakes(ctx context.Context, address string) (*Handshake
 	}
 	_, err = sound()
 	return h, err
+}
+
+// TrustedKeys are the digests of the keys of every https host of the target that
+// shows a certificate which the client trusts. A browser that knows no private
+// authority can be told to take them.
+func TrustedKeys(ctx context.Context, client *wire.Client, t Target) []string {
+	d, err := Open(ctx, t, client, nil)
+	if err != nil {
+		return nil
+	}
+	urls, err := d.ServerURLs(ctx)
+	if err != nil {
+		return nil // the run says why
+	}
+	var keys []string
+	for _, address := range hostsOf(append(append(urls, t.URL), t.Origins...)) {
+		host, _, _ := net.SplitHostPort(address) // made by joining them
+		state, err := client.Handshake(ctx, "as a browser does it", address, &tls.Config{ServerName: host, RootCAs: client.Roots(), MinVersion: tls.VersionTLS12})
+		if err == nil {
+			keys = append(keys, certs.KeyDigest(state.PeerCertificates[0]))
+		}
+	}
+	return keys
 }
 
 // invalid is what is wrong with the certificates that a host showed.

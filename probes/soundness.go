@@ -57,7 +57,7 @@ func (d *Deployment) soundRefused(ctx context.Context, token string, a *Answer) 
 	}
 	if d.Target.Ours.ResourceServer {
 		return because("resource server of ours", reports.Configuration,
-			"it could not verify the token: opaque ones take credentials for introspection (as.introspection in the configuration)")
+			"it could not verify the token: opaque ones take credentials for introspection (as.introspect_as in the configuration)")
 	}
 	return &Blocked{By: "rs-accepts-bearer-header", Owner: reports.ResourceServer, Err: fmt.Errorf("%s", said)}
 }

@@ -19,8 +19,8 @@ const (
 )
 
 // startBrowser starts a browser, which the caller closes.
-func startBrowser(ctx context.Context, path string) (*browser.Browser, error) {
-	b, err := browser.Launch(ctx, browser.Options{Path: path})
+func startBrowser(ctx context.Context, o browser.Options) (*browser.Browser, error) {
+	b, err := browser.Launch(ctx, o)
 	if errors.Is(err, browser.ErrNoBrowser) {
 		return nil, fmt.Errorf("%w with --browser; --user-agent forms needs none", err)
 	}
@@ -32,11 +32,11 @@ func startBrowser(ctx context.Context, path string) (*browser.Browser, error) {
 
 // openAgent starts the user agent that takes users through authorization
 // requests.
-func openAgent(ctx context.Context, kind, path string, client *wire.Client) (agent probes.UserAgent, done func() error, err error) {
+func openAgent(ctx context.Context, kind string, o browser.Options, client *wire.Client) (agent probes.UserAgent, done func() error, err error) {
 	if kind == inForms {
 		return forms.New(client), func() error { return nil }, nil
 	}
-	b, err := startBrowser(ctx, path)
+	b, err := startBrowser(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -65,7 +65,7 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.High,
 	Cites:    []suites.Cite{{Doc: "OAuth 2.1", Section: "1.5"}, {Doc: "RFC 9325", Section: "3.1.1 and 4.1"}, {Doc: "RFC 8996", Section: "5"}},
 	Since:    suites.V20250326,
-	Covers:   []string{"rs-https-only", "tls-configuration"},
+	Covers:   []string{"rs-https-only"},
 	Remedy:   "Switch off TLS 1.0 and 1.1 and every suite with RC4 or 3DES.",
 	Needs:    []suites.Need{suites.ResourceServerTLS},
 	Faults:   []fault.Fault{fault.TLSOld, fault.TLSWeakCiphers},
