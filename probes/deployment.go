@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
@@ -107,6 +108,9 @@ type bench struct {
 	ledger  ledger
 	tally   tally
 	created created
+
+	edges edges
+	ahead atomic.Int64 // how fast the deployment's clock is, in nanoseconds
 
 	discovery  *Shared[*Discovery]
 	client     *Shared[*Client]

@@ -49,6 +49,7 @@ func discover(b *bench) func(context.Context) (*Discovery, error) {
 		if x.Anonymous, err = b.post(ctx, b.Endpoint.String(), modernCall("tools/list", nil)); err != nil {
 			return nil, err
 		}
+		b.readClock(x.Anonymous)
 		x.Challenges, x.Malformed = wire.Challenges(x.Anonymous.Header)
 		b.findResourceMetadata(ctx, x)
 		x.Issuer = origin(b.Endpoint)

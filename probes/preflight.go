@@ -32,6 +32,7 @@ func (d *Deployment) Preflight(ctx context.Context) *reports.Stop {
 	if d.Unprotected(x) {
 		return nil // every check says that it does not apply
 	}
+	d.learnEdges(ctx, x)
 	_, err = d.Baseline(ctx)
 	var b *Blocked
 	switch {

@@ -48,7 +48,7 @@ func (d *Deployment) soundRefused(ctx context.Context, token string, a *Answer) 
 		if audience := jwt.Audience(); !slices.Contains(audience, resource) {
 			return because("as-audience-follows-resource", reports.AuthServer, "it is not for %q but for %q", resource, audience)
 		}
-		if expiry, ok := jwt.Claims.Number("exp"); !ok || time.Unix(int64(expiry), 0).Before(time.Now()) {
+		if expiry, ok := jwt.Claims.Number("exp"); !ok || time.Unix(int64(expiry), 0).Before(d.Now()) {
 			return because("as-access-token-short-lived", reports.AuthServer, "it has no exp, or one that is past")
 		}
 		if by := d.unusableKey(ctx, jwt); by != "" {

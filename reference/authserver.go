@@ -26,6 +26,7 @@ type AuthServer struct {
 	handler  http.Handler
 	now      func() time.Time
 
+	succession  succession
 	keysFetched atomic.Bool // somebody has asked for the keys
 
 	// What tokens can be for. Fixed before the first request.
@@ -51,7 +52,7 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		options:      o,
 		faults:       fault.Of(o.Faults...),
 		variants:     variant.Of(o.Variants...),
-		now:          time.Now,
+		now:          clockOf(o),
 		clients:      newShelf[*Client](),
 		transactions: newShelf[*transaction](),
 		sessions:     newShelf[*session](),
@@ -66,6 +67,9 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 	}
 	var err error
 	if s.keys, err = tokens.NewIssuer(s.issuer); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	if err := s.prepareSuccession(); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	if err := s.presetClients(); err != nil {

@@ -12,6 +12,9 @@ import (
 func (s *AuthServer) jwks(w http.ResponseWriter, _ *http.Request) {
 	s.keysFetched.Store(true)
 	set, err := s.keys.JWKS()
+	if err == nil {
+		set, err = s.everyKey(set)
+	}
 	if err != nil {
 		http.Error(w, "no keys", http.StatusInternalServerError)
 		return

@@ -81,6 +81,7 @@ func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 		opaque:    rs.variants.Has(variant.OpaqueTokens),
 		faults:    rs.faults,
 		upstream:  upstreamURL,
+		ahead:     clockAhead(rs.variants),
 	}
 	if rs.faults.Has(fault.AudienceSlashExpected) {
 		e.verifier.audience += "/"
@@ -194,8 +195,8 @@ func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) 
 type caller struct {
 	Subject, Client string
 	Scopes          []string
-	Expires         time.Time
-	token           string // for the exchange, and for nothing else
+	Expires         time.Time // by our own clock
+	token           string    // for the exchange, and for nothing else
 }
 
 // identity tells callers apart: sessions and notes are kept under it. The space

@@ -88,7 +88,7 @@ func Start(o Options) (*Server, error) {
 
 	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, roots: secured.roots()}
 	for i, h := range []http.Handler{as, rs, up} {
-		srv := &http.Server{Handler: secured.guard(h, &o), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, ErrorLog: silent}
+		srv := &http.Server{Handler: front(secured.guard(h, &o), &o), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, ErrorLog: silent}
 		s.servers = append(s.servers, srv)
 		go srv.Serve(listeners[i]) //nolint:errcheck // always ErrServerClosed
 	}

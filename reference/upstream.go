@@ -23,6 +23,7 @@ func newUpstream(origin, issuer, secret string, o *Options) *Upstream {
 		audience:  u.URL(),
 		authority: newAuthority(issuer, secret),
 		opaque:    variant.Of(o.Variants...).Has(variant.OpaqueTokens),
+		ahead:     clockAhead(variant.Of(o.Variants...)),
 	}
 	return u
 }
