@@ -39,6 +39,7 @@ type AuthServer struct {
 	refreshes    *shelf[*refreshToken]
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
+	proofs       *proofGuard  // of token requests
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -58,6 +59,7 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		accesses:     newShelf[*accessToken](),
 		assertions:   newShelf[bool](),
 	}
+	s.proofs = s.tokenProofs()
 	if s.variants.Has(variant.PathIssuer) {
 		s.issuer += "/tenants/acme"
 	}
@@ -139,7 +141,7 @@ func crossOrigin(methods string, h http.HandlerFunc) http.Handler {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		if r.Method == http.MethodOptions {
 			w.Header().Set("Access-Control-Allow-Methods", methods)
-			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version")
+			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP, MCP-Protocol-Version")
 			w.Header().Set("Access-Control-Max-Age", "600")
 			w.WriteHeader(http.StatusNoContent)
 			return

@@ -14,7 +14,7 @@ func (s *AuthServer) machineToken(client *Client, p params) (map[string]any, *de
 	if problem != nil {
 		return nil, problem
 	}
-	g := &grant{client: client.ID, user: client.ID, scopes: scopes, resources: resources, defaulted: len(p.list("resource")) == 0}
+	g := &grant{client: client.ID, user: client.ID, scopes: scopes, resources: resources, defaulted: len(p.list("resource")) == 0, key: p.get(provenKey)}
 	resource, problem := s.resourceAllowed(p.list("resource"), g)
 	if problem != nil {
 		return nil, problem
@@ -23,5 +23,5 @@ func (s *AuthServer) machineToken(client *Client, p params) (map[string]any, *de
 	if err != nil {
 		return nil, refuse(serverError, "the token cannot be signed")
 	}
-	return s.accessResponse(access, scopes), nil
+	return s.typed(s.accessResponse(access, scopes), g), nil
 }

@@ -29,6 +29,9 @@ func (s *AuthServer) token(w http.ResponseWriter, r *http.Request) {
 	client, problem := s.tokenClient(r, p)
 	var response map[string]any
 	if problem == nil {
+		problem = s.readProof(w, r, p, client)
+	}
+	if problem == nil {
 		response, problem = s.exchangeGrant(client, p)
 	}
 	s.mu.Unlock()

@@ -80,6 +80,7 @@ func (v *verifier) callerOf(t *tokens.Token, token string) *caller {
 	who.Subject, _ = t.String("sub")
 	who.Client, _ = t.String("client_id")
 	who.Expires, _ = t.Time("exp")
+	who.key = t.Confirmation()
 	if v.faults.Has(fault.SubjectTrimmed) {
 		who.Subject = strings.ToLower(strings.TrimSpace(who.Subject))
 	}
