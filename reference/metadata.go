@@ -111,6 +111,7 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 		document["issuer_alias"] = s.issuer + "/"
 	}
 	s.describeProofs(document)
+	s.describeClientAuth(document)
 	s.misdescribe(r, document)
 	return document
 }
