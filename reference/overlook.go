@@ -18,6 +18,9 @@ func (v *verifier) overlooks(ctx context.Context, check string, t *tokens.Token)
 	if len(v.faults) == 0 {
 		return false
 	}
+	if v.overlooksMachine(check, t) {
+		return true
+	}
 	switch check {
 	case tokens.CheckType:
 		return v.faults.Has(fault.AcceptAnyType) || v.believesIDToken(t)

@@ -98,7 +98,8 @@ func (s *AuthServer) tokenClient(r *http.Request, p params) (*Client, *denial) {
 // grantsAnyway tells whether a fault gives refresh tokens to clients that are
 // not registered for them: they can then use them.
 func (s *AuthServer) grantsAnyway(kind string) bool {
-	return kind == grantRefresh && s.faults.Has(fault.RefreshUnregistered)
+	return kind == grantRefresh && s.faults.Has(fault.RefreshUnregistered) ||
+		kind == grantMachine && s.faults.Has(fault.MachinePublic)
 }
 
 // passwordToken takes the user's password from the client, as OAuth 2.1 no longer does.

@@ -150,7 +150,7 @@ var _ = suites.Register(dpopCheck(suites.Check{
 	Level:    suites.Must,
 	Severity: suites.Medium,
 	Cites:    cited("RFC 9449, 8"),
-	Covers:   []string{"dpop-replay-and-nonce"},
+	Covers:   []string{"as-dpop-token-binding"},
 	Remedy:   "Refuse proofs without a recent nonce of yours with use_dpop_nonce, or stop handing nonces out: they protect only where they are required.",
 	Needs:    []suites.Need{dpopTokenNonces},
 	Faults:   []fault.Fault{fault.TokenProofNonceIgnored},
