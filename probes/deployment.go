@@ -16,15 +16,16 @@ import (
 
 // A Target is what the user says about the deployment.
 type Target struct {
-	URL      string         // of the MCP endpoint
-	Users    []User         // the first is the one that signs in
-	Clients  []StaticClient // registered by hand; the first is used where no registration is offered
-	Machines []StaticClient // registered by hand for client credentials
-	Origins  []string       // further origins that belong to the deployment, such as a login service
-	Steps    []LoginStep    // how to sign in; empty: found by what the pages look like
-	Scopes   []string       // to ask for; empty: what the challenge or the metadata names
-	Tool     *ToolCall      // a harmless protected call; nil: tools/list
-	Effect   *Effect        // a call whose effect can be seen, if one is known
+	URL       string         // of the MCP endpoint
+	Users     []User         // the first is the one that signs in
+	Clients   []StaticClient // registered by hand; the first is used where no registration is offered
+	Machines  []StaticClient // registered by hand for client credentials
+	Workloads []*Workload    // the first may call the server, the second is trusted and may not
+	Origins   []string       // further origins that belong to the deployment, such as a login service
+	Steps     []LoginStep    // how to sign in; empty: found by what the pages look like
+	Scopes    []string       // to ask for; empty: what the challenge or the metadata names
+	Tool      *ToolCall      // a harmless protected call; nil: tools/list
+	Effect    *Effect        // a call whose effect can be seen, if one is known
 
 	Operations []Operation // harmless tool calls and the scopes they need, as far as that is known
 

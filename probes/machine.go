@@ -240,9 +240,9 @@ func (d *Deployment) served(ctx context.Context, i Issuance) (*Tokens, error) {
 	return t, err
 }
 
-// Misdirected presents a token for the other resource that was issued without a
-// user, between two calls with one for this resource.
-func (d *Deployment) Misdirected(ctx context.Context, i Issuance) (*Answer, error) {
+// Misdirected presents a token for the other resource that was issued elsewhere
+// without a user, between two calls with one for this resource.
+func (d *Deployment) Misdirected(ctx context.Context, i, elsewhere Issuance) (*Answer, error) {
 	own, err := d.served(ctx, i)
 	if err != nil {
 		return nil, err
@@ -250,7 +250,7 @@ func (d *Deployment) Misdirected(ctx context.Context, i Issuance) (*Answer, erro
 	if err := d.closedToGarbage(ctx); err != nil {
 		return nil, err
 	}
-	other, err := i.Sound(ctx, With("resource", d.Target.OtherResource))
+	other, err := elsewhere.Sound(ctx, With("resource", d.Target.OtherResource))
 	if err != nil {
 		return nil, err
 	}

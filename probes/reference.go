@@ -30,6 +30,9 @@ func Reference(s *reference.Server) Target {
 			t.Machines = append(t.Machines, StaticClient{ID: c.ID, Secret: c.Secret, Method: c.AuthMethod})
 		}
 	}
+	for _, w := range s.AuthServer.Workloads() {
+		t.Workloads = append(t.Workloads, &Workload{Issuer: w.Issuer, Subject: w.Subject, Signer: w.Key})
+	}
 	for _, o := range s.ResourceServer.Operations() {
 		t.Operations = append(t.Operations, Operation{ToolCall{o.Tool, o.Arguments}, o.Scopes})
 	}

@@ -90,7 +90,7 @@ func (d *Deployment) readTokens(res *wire.Response, c *Client) *Tokens {
 	t.Access, _ = t.Document.String("access_token")
 	t.Refresh, _ = t.Document.String("refresh_token")
 	t.ID, _ = t.Document.String("id_token")
-	if t.Access != "" {
+	if t.Access != "" && c.ID != "" { // nobody can revoke what was issued to no client
 		d.created.grant(t)
 	}
 	return t

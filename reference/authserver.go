@@ -40,6 +40,7 @@ type AuthServer struct {
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
 	proofs       *proofGuard  // of token requests
+	workloads    []*Workload  // that are entitled to something
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -70,6 +71,9 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 	if err := s.presetClients(); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
+	if err := s.trustWorkloads(); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
 	s.handler = s.routes()
 	return s, nil
 }
@@ -84,6 +88,7 @@ func (s *AuthServer) Keys() *tokens.Issuer { return s.keys }
 // server, and the upstream API, which is reached by token exchange only.
 func (s *AuthServer) serveResources(endpoint, otherEndpoint, upstream string) {
 	s.endpoint, s.otherEndpoint, s.upstream = endpoint, otherEndpoint, upstream
+	s.workloads[0].resource, s.workloads[1].resource = endpoint, otherEndpoint
 }
 
 func (s *AuthServer) routes() http.Handler {

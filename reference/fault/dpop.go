@@ -40,7 +40,7 @@ var (
 	DPoPTokenMistyped       = declare("dpop-token-mistyped", "binds a token and calls it a bearer token")
 	DPoPAlgorithmsMissing   = declare("dpop-algorithms-missing", "supports DPoP and does not say with which algorithms")
 	DPoPAlgorithmsText      = declare("dpop-algorithms-text", "says the algorithms of DPoP as one text")
-	DPoPAlgorithmNone       = declare("dpop-algorithm-none", "offers DPoP with alg none")
+	DPoPAlgorithmNone       = declare("dpop-algorithm-none", "offers DPoP with alg none", "as-metadata-no-none")
 	DPoPAlgorithmHMAC       = declare("dpop-algorithm-hmac", "offers DPoP with HS256")
 	DPoPRegistrationIgnored = declare("dpop-registration-ignored", "registers clients for bound tokens and gives them others")
 	DPoPCodeUnbound         = declare("dpop-code-unbound", "forgets the key that a code was asked for with")
