@@ -14,7 +14,6 @@ import (
 
 	"github.com/mcpassay/mcpassay/probes/launch"
 	"github.com/mcpassay/mcpassay/reference"
-	"github.com/mcpassay/mcpassay/reference/variant"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
@@ -171,7 +170,7 @@ func (o *Options) stage(ctx context.Context, s *Situation) (*Trace, error) {
 	var mu sync.Mutex
 	var seen []*reference.Observation
 	lab := &Lab{Revision: o.Revision, Options: reference.Options{
-		Host: "localhost", Lab: &reference.ClientLab{}, Variants: []variant.Variant{variant.Unattended},
+		Host: "localhost", ForClients: &reference.ClientLab{Unattended: true},
 		Observe: func(x *reference.Observation) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -122,14 +122,14 @@ var (
 	})
 	stepUp = Declare(Situation{
 		ID: "step-up", Doc: "asks for a further scope when a tool is called", Ends: Works, Contract: "auth/scope-step-up",
-		Shape:   func(l *Lab) { l.Lab.TestToolScopes = []string{"notes.write"} },
+		Shape:   func(l *Lab) { l.ForClients.TestToolScopes = []string{"notes.write"} },
 		Reached: func(t *Trace) bool { return t.forbidden() > 0 },
 	})
 )
 
 var neverEnough = Declare(Situation{
 	ID: "step-up-in-vain", Doc: "asks for a further scope however often it was granted", Ends: Refuses, Contract: "auth/scope-retry-limit",
-	Shape:     func(l *Lab) { l.Lab.TestToolScopes, l.Lab.NeverEnough = []string{"notes.write"}, true },
+	Shape:     func(l *Lab) { l.ForClients.TestToolScopes, l.ForClients.NeverEnough = []string{"notes.write"}, true },
 	Reached:   func(t *Trace) bool { return t.forbidden() > 0 },
 	Proceeded: func(t *Trace) bool { return len(t.Authorizations()) > maxStepUps },
 })
@@ -212,7 +212,7 @@ var confidential = Declare(Situation{
 	ID: "configured-client", Doc: "registers nobody and was told of the client by hand", Ends: Works, Contract: "auth/pre-registration",
 	Shape: func(l *Lab) {
 		shaped(variant.NoRegistration)(l)
-		l.Lab.AuthMethods = []string{"client_secret_basic"}
+		l.ForClients.AuthMethods = []string{"client_secret_basic"}
 		l.Clients = append(l.Clients, reference.Client{
 			ID: "pre-registered-client", Secret: "pre-registered-secret", AuthMethod: "client_secret_basic", Name: "Client under test",
 			RedirectURIs: []string{"http://localhost:3000/callback"}, GrantTypes: []string{"authorization_code", "refresh_token"},
