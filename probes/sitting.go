@@ -114,10 +114,9 @@ func (s *Sitting) Authorize(ctx context.Context, r *Request, how ...Manner) (*Au
 	return s.d.authorizeBy(ctx, r, s.b.Visit, how...)
 }
 
-// Open goes to a URL of the authorization server.
-func (s *Sitting) Open(ctx context.Context, target, redirectURI string, how ...Manner) (*Authorization, error) {
-	r := &Request{Client: &Client{RedirectURI: redirectURI}, User: s.d.user()}
-	v := Visit{URL: target, RedirectURI: redirectURI, User: r.User, Steps: s.d.Target.Steps}
+// Open goes to a URL of the authorization server, which belongs to a request.
+func (s *Sitting) Open(ctx context.Context, target string, r *Request, how ...Manner) (*Authorization, error) {
+	v := Visit{URL: target, RedirectURI: r.RedirectURI(), User: r.User, Steps: s.d.Target.Steps}
 	for _, h := range how {
 		h(&v)
 	}

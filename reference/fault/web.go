@@ -15,7 +15,7 @@ var (
 	PagesScriptParameter = declare("pages-script-parameter", "puts request parameters into its error page as they are")
 
 	LoginForged         = declare("login-forged", "takes a login that a page of another site sends")
-	SessionFixed        = declare("session-fixed", "keeps the session identifier of before the login", "as-prompt-none")
+	SessionFixed        = declare("session-fixed", "keeps the session identifier of before the login")
 	CookieScriptable    = declare("cookie-scriptable", "lets scripts read its session cookie")
 	CookieEverySite     = declare("cookie-every-site", "does not say SameSite of its session cookie")
 	TransactionAnywhere = declare("transaction-anywhere", "lets a transaction go on in another browser", "as-login-csrf")
@@ -25,5 +25,4 @@ var (
 	PromptLoginIgnored = declare("prompt-login-ignored", "does not ask for a login again when the client wants one")
 	MaxAgeIgnored      = declare("max-age-ignored", "does not look at how old a login may be")
 	AuthTimeMissing    = declare("auth-time-missing", "does not say when the user signed in")
-	AuthTimeNow        = declare("auth-time-now", "says that the user signed in just now, whenever that was")
 )
