@@ -2,15 +2,15 @@ package fault
 
 // Faults of the pages that users see, and of their sessions.
 var (
-	PagesFramed          = declare("pages-framed", "lets other sites show its pages in a frame, with the user's session", "as-session-cookie-attributes")
-	PagesFramedPlain     = declare("pages-framed-plain", "lets other sites show its pages in a frame, without the user's session")
+	PagesFramed          = declare("pages-framed", "lets other sites show its pages in a frame, which need no cookie", "as-login-csrf", "as-transaction-browser-bound")
+	PagesFramedPlain     = declare("pages-framed-plain", "lets other sites show its pages in a frame, where they miss their cookies")
 	PagesCrossOrigin     = declare("pages-cross-origin", "lets scripts of other origins read its login page")
 	PagesCacheable       = declare("pages-cacheable", "lets its login and consent pages be stored")
 	CodeCacheable        = declare("code-cacheable", "lets the redirect that carries a code be stored")
 	PagesReferrer        = declare("pages-referrer", "sends the URLs of its pages to other sites")
 	PagesThirdParty      = declare("pages-third-party", "loads a style sheet from another site into its pages")
 	PagesReturn          = declare("pages-return", "forwards from its login page to wherever a parameter says")
-	PagesScriptName      = declare("pages-script-name", "puts client names into its pages as they are")
+	PagesScriptName      = declare("pages-script-name", "puts client names into its pages as they are", "as-consent-client-name")
 	PagesScriptLink      = declare("pages-script-link", "links to whatever URL a client describes itself with")
 	PagesScriptParameter = declare("pages-script-parameter", "puts request parameters into its error page as they are")
 
