@@ -81,6 +81,7 @@ func (d *Deployment) Sit(ctx context.Context) (*Sitting, error) {
 	if !ok {
 		return nil, ErrNoBrowsing
 	}
+	_, _ = d.Baseline(ctx) // by then it is known how far one gets without a browser
 	b, err := agent.Browse(ctx)
 	if err != nil {
 		return nil, err
@@ -191,17 +192,13 @@ func (d *Deployment) visitBy(ctx context.Context, v Visit, by func(context.Conte
 		return nil, err
 	}
 	v.Origins = origins
+	v.Pace = func(ctx context.Context) error { return d.wire.Pace(ctx, requestsPerVisit) }
 	d.tally.take("flows", -1)
 	select { // waiting for a turn is no part of the chain
 	case d.turns <- struct{}{}:
 		defer func() { <-d.turns }()
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
-	}
-	if d.ownTraffic {
-		if err := d.wire.Pace(ctx, requestsPerVisit); err != nil {
-			return nil, err
-		}
 	}
 	start := time.Now()
 	visit, cancel := context.WithTimeout(ctx, d.Target.VisitTimeout)

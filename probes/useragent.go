@@ -42,6 +42,10 @@ type Visit struct {
 	Form   *PageForm // what that page sends to the URL; nil: it is a link
 	Framed bool      // that page shows the visit in a frame; needs a browser
 	Canary string    // name of a function that no script of the deployment's own calls; needs a browser
+
+	// Pace waits until a visit may begin. A user agent that sends its requests
+	// itself, as a browser does, calls it first. Nil: at once.
+	Pace func(context.Context) error
 }
 
 // A User is somebody who can sign in at the authorization server.

@@ -1,12 +1,10 @@
 package suites_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/mcpassay/mcpassay/probes"
-	"github.com/mcpassay/mcpassay/probes/browser"
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reference"
 	"github.com/mcpassay/mcpassay/reference/fault"
@@ -42,13 +40,7 @@ func TestMutantsInBrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes most of a minute")
 	}
-	b, err := browser.Launch(t.Context(), browser.Options{})
-	if err != nil {
-		if os.Getenv("MCPASSAY_REQUIRE_BROWSER") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	b := launch(t)
 	defer b.Close() //nolint:errcheck // nothing depends on it
 	judge := func(t *testing.T, o reference.Options, filter string) *reports.Report {
 		return judgeBy(t, o, filter, func(*wire.Client) (probes.UserAgent, string) { return b, "browser" }, nil)
@@ -73,7 +65,7 @@ func TestMutantsInBrowser(t *testing.T) {
 			t.Error(describe(r))
 		}
 	}
-	m := &matrix{killed: map[string]map[string]bool{}, facets: map[string]map[string]bool{}}
+	m := newMatrix()
 	for f, ids := range claims {
 		t.Run(f.ID, func(t *testing.T) {
 			report := judge(t, reference.Options{Faults: []fault.Fault{f}}, strings.Join(ids, " || "))

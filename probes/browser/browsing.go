@@ -55,6 +55,11 @@ func (s *browsing) Visit(ctx context.Context, v probes.Visit) (*probes.Landing, 
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	if v.Pace != nil {
+		if err := v.Pace(ctx); err != nil {
+			return nil, err
+		}
+	}
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	tab := s.main
