@@ -42,6 +42,9 @@ func (s *AuthServer) showConsent(w http.ResponseWriter, r *http.Request) {
 
 func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 	q := tx.request
+	if s.variants.Has(variant.ConsentTokenOnce) {
+		tx.csrf = secret()
+	}
 	page := &consentPage{
 		frame:     frame{Title: "Allow access"},
 		Fields:    s.fields(),
