@@ -28,10 +28,12 @@ type Options struct {
 
 	Users []User // default: DefaultUsers
 
-	Host       string             // name that the servers go by, which has to lead to where they listen; default: their addresses
-	Clients    []Client           // further clients that the operator has registered
-	Observe    func(*Observation) // hears of every request, possibly of several at once
-	ForClients *ClientLab         // what is there only for clients under test
+	Host       string                                 // name that the servers go by, which has to lead to where they listen; default: their addresses
+	Clients    []Client                               // further clients that the operator has registered
+	Observe    func(*Observation)                     // hears of every request, possibly of several at once
+	Origin     string                                 // that the resource server is reached at through another server; empty: its own
+	Around     func(Party, http.Handler) http.Handler // put in front of each server, behind the observer; nil: nothing
+	ForClients *ClientLab                             // what is there only for clients under test
 
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
@@ -88,7 +90,11 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	up := newUpstream(origin(listeners[2]), as.Issuer(), as.resourceServerSecret(), &o)
-	rs, err := newResourceServer(origin(listeners[1]), as.Issuer(), as.resourceServerSecret(), up.URL(), &o)
+	resourceOrigin := o.Origin
+	if resourceOrigin == "" {
+		resourceOrigin = origin(listeners[1])
+	}
+	rs, err := newResourceServer(resourceOrigin, as.Issuer(), as.resourceServerSecret(), up.URL(), &o)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +104,7 @@ func Start(o Options) (*Server, error) {
 
 	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, roots: secured.roots()}
 	for i, h := range []http.Handler{
-		o.observed(PartyAuthServer, as), o.observed(PartyResourceServer, rs), o.observed(PartyUpstream, up),
+		o.between(PartyAuthServer, as), o.between(PartyResourceServer, rs), o.between(PartyUpstream, up),
 	} {
 		srv := &http.Server{Handler: front(secured.guard(h, &o), &o), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, ErrorLog: silent}
 		s.servers = append(s.servers, srv)
