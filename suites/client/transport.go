@@ -2,7 +2,9 @@ package client
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -169,17 +171,28 @@ var _ = Register(Check{
 	},
 })
 
-// carriedAway redirects the call to another origin.
-var carriedAway = Declare(Situation{
-	ID: "call-redirected", Doc: "redirects calls to another origin", Ends: Refuses, Reached: func(t *Trace) bool { return t.redirected() },
-	Shape: func(l *Lab) {
-		l.Moves = true
-		l.Front = onCall("tools/call", func(s *Stage, w http.ResponseWriter, r *http.Request, _ http.Handler) {
-			http.Redirect(w, r, s.Other.Upstream.URL(), http.StatusTemporaryRedirect)
-		})
-	},
-	Proceeded: func(t *Trace) bool { return t.leaked() },
-})
+// The situations in which calls are redirected to another origin.
+var (
+	toAnotherHost = elsewhere("call-redirected", "redirects calls to another host", "127.0.0.1")
+	toAnotherPort = elsewhere("call-redirected-port", "redirects calls to another port of its host", "localhost")
+)
+
+func elsewhere(id, doc, host string) *Situation {
+	return Declare(Situation{
+		ID: id, Doc: doc, Ends: Refuses, Reached: (*Trace).redirected, Proceeded: (*Trace).leaked,
+		Shape: func(l *Lab) {
+			l.Moves = true
+			l.Front = onCall("tools/call", func(s *Stage, w http.ResponseWriter, r *http.Request, _ http.Handler) {
+				target, err := url.Parse(s.Other.Upstream.URL())
+				if err != nil {
+					panic(err) // it is ours
+				}
+				target.Host = net.JoinHostPort(host, target.Port())
+				http.Redirect(w, r, target.String(), http.StatusTemporaryRedirect)
+			})
+		},
+	})
+}
 
 func (t *Trace) redirected() bool {
 	return slices.ContainsFunc(t.Calls(), func(r *Request) bool { return r.Status == http.StatusTemporaryRedirect })
@@ -197,7 +210,7 @@ var _ = Register(Check{
 	Level: suites.Must, Severity: suites.High, Cites: []suites.Cite{{Doc: spec, Section: "Authorization, Token Handling"}},
 	Covers: []string{"client-token-not-sent-elsewhere", "tu-client-keeps-token-on-origin"},
 	Remedy: "Do not follow redirects of the MCP endpoint, or leave the Authorization header behind.",
-	In:     []*Situation{carriedAway}, Defects: []testclient.Defect{testclient.TokenFollows},
+	In:     []*Situation{toAnotherHost, toAnotherPort}, Defects: []testclient.Defect{testclient.TokenFollows},
 	Judge: func(t *Trace) Verdict {
 		switch {
 		case !t.redirected():
