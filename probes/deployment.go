@@ -17,14 +17,16 @@ import (
 
 // A Target is what the user says about the deployment.
 type Target struct {
-	URL     string         // of the MCP endpoint
-	Users   []User         // the first is the one that signs in
-	Clients []StaticClient // registered by hand; the first is used where no registration is offered
-	Origins []string       // further origins that belong to the deployment, such as a login service
-	Steps   []LoginStep    // how to sign in; empty: found by what the pages look like
-	Scopes  []string       // to ask for; empty: what the challenge or the metadata names
-	Tool    *ToolCall      // a harmless protected call; nil: tools/list
-	Effect  *Effect        // a call whose effect can be seen, if one is known
+	URL       string         // of the MCP endpoint
+	Users     []User         // the first is the one that signs in
+	Clients   []StaticClient // registered by hand; the first is used where no registration is offered
+	Machines  []StaticClient // registered by hand for client credentials
+	Workloads []*Workload    // the first may call the server, the second is trusted and may not
+	Origins   []string       // further origins that belong to the deployment, such as a login service
+	Steps     []LoginStep    // how to sign in; empty: found by what the pages look like
+	Scopes    []string       // to ask for; empty: what the challenge or the metadata names
+	Tool      *ToolCall      // a harmless protected call; nil: tools/list
+	Effect    *Effect        // a call whose effect can be seen, if one is known
 
 	Operations []Operation // harmless tool calls and the scopes they need, as far as that is known
 
@@ -152,6 +154,9 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 		client.Redactor.Learn("password", u.Password)
 	}
 	for _, c := range t.Clients {
+		client.Redactor.Learn("client_secret", c.Secret)
+	}
+	for _, c := range t.Machines {
 		client.Redactor.Learn("client_secret", c.Secret)
 	}
 	b := &bench{Target: t, Endpoint: endpoint, root: ctx, wire: client, agent: agent}

@@ -43,6 +43,8 @@ type AuthServer struct {
 	refreshes    *shelf[*refreshToken]
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
+	proofs       *proofGuard  // of token requests
+	workloads    []*Workload  // that are entitled to something
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -62,6 +64,7 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		accesses:     newShelf[*accessToken](),
 		assertions:   newShelf[bool](),
 	}
+	s.proofs = s.tokenProofs()
 	if s.variants.Has(variant.PathIssuer) {
 		s.issuer += "/tenants/acme"
 	}
@@ -73,6 +76,9 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	if err := s.presetClients(); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	if err := s.trustWorkloads(); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	s.handler = s.routes()
@@ -89,6 +95,7 @@ func (s *AuthServer) Keys() *tokens.Issuer { return s.keys }
 // server, and the upstream API, which is reached by token exchange only.
 func (s *AuthServer) serveResources(endpoint, otherEndpoint, upstream string) {
 	s.endpoint, s.otherEndpoint, s.upstream = endpoint, otherEndpoint, upstream
+	s.workloads[0].resource, s.workloads[1].resource = endpoint, otherEndpoint
 }
 
 func (s *AuthServer) routes() http.Handler {
@@ -146,7 +153,7 @@ func crossOrigin(methods string, h http.HandlerFunc) http.Handler {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		if r.Method == http.MethodOptions {
 			w.Header().Set("Access-Control-Allow-Methods", methods)
-			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version")
+			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP, MCP-Protocol-Version")
 			w.Header().Set("Access-Control-Max-Age", "600")
 			w.WriteHeader(http.StatusNoContent)
 			return

@@ -113,6 +113,9 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 		document["service_documentation"] = s.issuer + "/docs?lang=en#top"
 		document["issuer_alias"] = s.issuer + "/"
 	}
+	s.describeProofs(document)
+	s.describeClientAuth(document)
+	s.describeWorkloads(document)
 	s.misdescribe(r, document)
 	return document
 }

@@ -88,6 +88,8 @@ func (rs *ResourceServer) describe(e *endpoint) map[string]any {
 		"scopes_supported":         e.knownScopes(),
 		"bearer_methods_supported": []string{"header"},
 		"resource_name":            e.name,
+
+		"dpop_signing_alg_values_supported": proofAlgorithms,
 	}
 	if rs.variants.Has(variant.ExtraClaims) {
 		d["resource_name#de"] = "Notizen"

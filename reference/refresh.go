@@ -51,6 +51,9 @@ func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial)
 		token.grant.revoked = !s.faults.Has(fault.RefreshReuseForgiven)
 		return nil, refuse(invalidGrant, "the refresh token was used before")
 	}
+	if s.refreshKeyRefused(token.grant, client, p) {
+		return nil, refuse(invalidGrant, "the refresh token is bound to another key")
+	}
 	scopes, problem := s.refreshedScopes(p, token.grant)
 	if problem != nil {
 		return nil, problem
@@ -62,6 +65,7 @@ func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial)
 	if !token.used {
 		token.used, token.usedAt = true, s.now()
 	}
+	token.grant.key = p.get(provenKey)
 	response, problem := s.tokenResponse(s.continued(token.grant, scopes), client, scopes, resource)
 	if s.faults.Has(fault.RefreshNotRotated) && problem == nil {
 		token.used = false
