@@ -42,6 +42,7 @@ func (d *Deployment) NewHolder(ctx context.Context) (*Holder, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.keepTime(prover)
 	key, err := prover.Thumbprint()
 	return &Holder{Prover: prover, Key: key, nonces: map[string]string{}}, err
 }

@@ -99,8 +99,8 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	as.serveResources(rs.Endpoint(), rs.OtherEndpoint(), up.URL())
-	rs.authority.trust(secured)
-	up.verifier.authority.trust(secured)
+	rs.authority.trust(secured.roots())
+	up.verifier.authority.trust(secured.roots())
 
 	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, roots: secured.roots()}
 	for i, h := range []http.Handler{
