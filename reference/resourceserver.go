@@ -151,7 +151,6 @@ type endpoint struct {
 	mu          sync.Mutex
 	sessions    map[string]*caller // who opened a session, by its id
 	connections map[string]*caller // only with fault.ConnectionRemembered
-	lastUser    *caller            // only with fault.MachineActsForUser
 	challenges  atomic.Int64       // counted only for fault.ChallengeScopeVaries
 }
 
@@ -183,7 +182,7 @@ func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) 
 		e.refuse(w, r, err)
 		return
 	}
-	who = e.inSession(r, e.actingFor(who))
+	who = e.inSession(r, who)
 	if needed := e.neededScopes(r, m); !e.allows(who, m, needed) {
 		e.refuse(w, r, insufficientScope(e.namedScopes(who, needed)))
 		return
