@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
@@ -39,9 +40,15 @@ type Target struct {
 	VisitTimeout     time.Duration // of one authorization request in a user agent; default 45 s
 	Wait             time.Duration // how long a check may wait for something to expire; default 10 s
 
+	Ours   Ours   // the parties that are not under test, because ours stand in for them
+	Issuer string // the authorization server's identifier, whatever the metadata says; empty: what it says
+
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
 	Upstream UpstreamWatcher // what reached the upstream, if we can see it
 }
+
+// Ours says which parties of a deployment are our own.
+type Ours struct{ ResourceServer, AuthServer bool }
 
 // A ToolCall names a tool and its arguments.
 type ToolCall struct {
@@ -62,7 +69,7 @@ type UpstreamWatcher interface {
 // An UpstreamCredential is one credential that reached the upstream.
 type UpstreamCredential struct {
 	Token string
-	In    string // header, query or body
+	In    string // header, path, query or body, and the name of the field
 }
 
 func (t *Target) setDefaults() {
@@ -103,6 +110,9 @@ type bench struct {
 	ledger  ledger
 	tally   tally
 	created created
+
+	edges edges
+	ahead atomic.Int64 // how fast the deployment's clock is, in nanoseconds
 
 	discovery  *Shared[*Discovery]
 	client     *Shared[*Client]

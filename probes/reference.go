@@ -43,11 +43,15 @@ func Reference(s *reference.Server) Target {
 type upstream struct{ *reference.Upstream }
 
 func (u upstream) Credentials(context.Context) ([]UpstreamCredential, error) {
+	return credentials(u.Received()), nil
+}
+
+func credentials(received []reference.Credential) []UpstreamCredential {
 	var all []UpstreamCredential
-	for _, c := range u.Received() {
+	for _, c := range received {
 		all = append(all, UpstreamCredential{Token: c.Token, In: c.In})
 	}
-	return all, nil
+	return all
 }
 
 func (u upstream) Tool() ToolCall   { return ToolCall{Name: "upstream_profile"} }

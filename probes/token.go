@@ -203,7 +203,7 @@ func (d *Deployment) Code(ctx context.Context, c *Client, mutations ...Mutation)
 func (d *Deployment) noCode(ctx context.Context, a *Authorization) error {
 	b := &Blocked{By: "as-code-flow", Owner: reports.AuthServer, Err: fmt.Errorf("no code was issued: %s", a.Ended())}
 	resource, err := d.Resource(ctx)
-	if err == nil && resource != d.Endpoint.String() && a.Request.Values.Get("resource") == resource {
+	if err == nil && !d.Target.Ours.ResourceServer && resource != d.Endpoint.String() && a.Request.Values.Get("resource") == resource {
 		b.By, b.Owner = "rs-prm-resource", reports.ResourceServer
 		if strings.TrimSuffix(resource, "/") == d.Endpoint.String() {
 			b.By = "rs-prm-resource-no-trailing-slash"

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
@@ -24,6 +25,9 @@ type AuthServer struct {
 	keys     *tokens.Issuer
 	handler  http.Handler
 	now      func() time.Time
+
+	succession  succession
+	keysFetched atomic.Bool // somebody has asked for the keys
 
 	// What tokens can be for. Fixed before the first request.
 	endpoint, otherEndpoint, upstream string
@@ -50,7 +54,7 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		options:      o,
 		faults:       fault.Of(o.Faults...),
 		variants:     variant.Of(o.Variants...),
-		now:          time.Now,
+		now:          clockOf(o),
 		clients:      newShelf[*Client](),
 		transactions: newShelf[*transaction](),
 		sessions:     newShelf[*session](),
@@ -66,6 +70,9 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 	}
 	var err error
 	if s.keys, err = tokens.NewIssuer(s.issuer); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	if err := s.prepareSuccession(); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	if err := s.presetClients(); err != nil {

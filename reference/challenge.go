@@ -161,6 +161,8 @@ func (e *endpoint) errorParameters(r *http.Request, why *refusal) []parameter {
 // that is of any use, not the catalogue.
 func (e *endpoint) baseScopes() []string {
 	switch {
+	case e.base != nil:
+		return *e.base
 	case e.faults.Has(fault.ChallengeNoScope):
 		return nil
 	case e.faults.Has(fault.ChallengeScopeVaries) && e.challenges.Add(1)%2 == 0:

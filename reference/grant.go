@@ -73,7 +73,7 @@ func (s *AuthServer) issueAccess(a accessRequest) (string, error) {
 	token := secret()
 	if !s.variants.Has(variant.OpaqueTokens) {
 		var err error
-		if token, err = s.keys.Sign("at+jwt", t.claims); err != nil {
+		if token, err = s.sign("at+jwt", t.claims); err != nil {
 			return "", err
 		}
 	}
@@ -185,5 +185,5 @@ func (s *AuthServer) idToken(g *grant) (string, error) {
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
 	}
-	return s.keys.Sign("JWT", claims)
+	return s.sign("JWT", claims)
 }

@@ -105,6 +105,9 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	if !s.variants.Has(variant.NoRegistration) {
 		document["registration_endpoint"] = s.issuer + "/register"
 	}
+	if s.options.lab {
+		document["scopes_supported"] = []string{scopeOpenID, scopeOffline}
+	}
 	if s.variants.Has(variant.ExtraClaims) {
 		document["x_example_features"] = map[string]any{"nested": []any{1, "two", nil, map[string]any{}}}
 		document["service_documentation"] = s.issuer + "/docs?lang=en#top"

@@ -99,6 +99,12 @@ func (rs *ResourceServer) describe(e *endpoint) map[string]any {
 		d["jwks_uri"] = rs.origin + keysPath
 		d["resource_signing_alg_values_supported"] = []string{"ES256"}
 	}
+	if e.base != nil {
+		d["scopes_supported"] = *e.base
+	}
+	if scopes, _ := d["scopes_supported"].([]string); len(scopes) == 0 {
+		delete(d, "scopes_supported") // RFC 9728, section 2: no empty arrays
+	}
 	rs.misdescribe(d, e)
 	signs := rs.variants.Has(variant.ExtraClaims) || rs.faults.Has(fault.MetadataSignedDiffers)
 	if signs && !rs.faults.Has(fault.MetadataUnsignedSigned) {
@@ -161,6 +167,7 @@ func (rs *ResourceServer) misdescribe(d map[string]any, e *endpoint) {
 		{fault.MetadataAlgNone, "resource_signing_alg_values_supported", []string{"ES256", "none"}},
 		{fault.MetadataUnsignedSigned, "signed_metadata", unsignedMetadata(issuer, e.url)},
 		{fault.MetadataCleartextKeys, "jwks_uri", "http://keys.elsewhere.example/jwks.json"},
+		{fault.CleartextAdvertised, "resource_documentation", "http://docs.elsewhere.example/notes"},
 	} {
 		switch {
 		case !rs.faults.Has(wrong.fault):

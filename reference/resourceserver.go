@@ -81,6 +81,7 @@ func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 		opaque:    rs.variants.Has(variant.OpaqueTokens),
 		faults:    rs.faults,
 		upstream:  upstreamURL,
+		ahead:     clockAhead(rs.variants),
 	}
 	if rs.faults.Has(fault.AudienceSlashExpected) {
 		e.verifier.audience += "/"
@@ -141,6 +142,8 @@ func (rs *ResourceServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type endpoint struct {
 	url, metadataURL, name, upstreamURL string
 
+	base *[]string // the scopes to ask for, if they are not those of the tools
+
 	faults    fault.Set
 	variants  variant.Set
 	authority *authority
@@ -197,9 +200,9 @@ func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) 
 type caller struct {
 	Subject, Client string
 	Scopes          []string
-	Expires         time.Time
-	token           string // for the exchange, and for its proof
-	key             string // thumbprint of the key that the token is bound to, if it is
+	Expires         time.Time // by our own clock
+	token           string    // for the exchange, and for its proof
+	key             string    // thumbprint of the key that the token is bound to, if it is
 }
 
 // identity tells callers apart: sessions and notes are kept under it. The space

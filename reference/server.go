@@ -7,6 +7,7 @@ package reference
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -30,6 +31,8 @@ type Options struct {
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
+
+	lab bool // see StartLab
 }
 
 // A User can sign in at the authorization server.
@@ -47,6 +50,7 @@ type Server struct {
 
 	servers []*http.Server
 	users   []User
+	roots   *x509.CertPool
 }
 
 // Start starts a deployment. The caller closes it.
@@ -63,7 +67,11 @@ func Start(o Options) (*Server, error) {
 		}
 		listeners[i] = l
 	}
-	origin := func(l net.Listener) string { return "http://" + l.Addr().String() }
+	secured, err := o.secure(&listeners)
+	if err != nil {
+		return nil, err
+	}
+	origin := func(l net.Listener) string { return secured.scheme() + "://" + l.Addr().String() }
 
 	as, err := newAuthServer(origin(listeners[0]), &o)
 	if err != nil {
@@ -75,10 +83,12 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	as.serveResources(rs.Endpoint(), rs.OtherEndpoint(), up.URL())
+	rs.authority.trust(secured)
+	up.verifier.authority.trust(secured)
 
-	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users}
+	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, roots: secured.roots()}
 	for i, h := range []http.Handler{as, rs, up} {
-		srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
+		srv := &http.Server{Handler: front(secured.guard(h, &o), &o), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, ErrorLog: silent}
 		s.servers = append(s.servers, srv)
 		go srv.Serve(listeners[i]) //nolint:errcheck // always ErrServerClosed
 	}
