@@ -165,7 +165,6 @@ type endpoint struct {
 	insatiable  bool               // see ClientLab
 	shared      bool               // and whether sessions are a user's, whatever the client
 	only        string             // so is the one revision that is spoken; empty: all
-	lastUser    *caller            // only with fault.MachineActsForUser
 	challenges  atomic.Int64       // counted only for fault.ChallengeScopeVaries
 }
 
@@ -200,7 +199,7 @@ func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) 
 	if e.shared {
 		who.Client = "" // a client may register anew and go on with its session
 	}
-	who = e.inSession(r, e.actingFor(who))
+	who = e.inSession(r, who)
 	if needed := e.neededScopes(r, m); !e.allows(who, m, needed) || e.neverEnough(m) {
 		e.refuse(w, r, insufficientScope(e.namedScopes(who, needed)))
 		return
