@@ -67,7 +67,13 @@ func (s *AuthServer) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	browser := s.browserCookie(r)
 	s.mu.Lock()
-	next := s.begin(r, params(query), browser)
+	p, problem := s.retrieve(params(query))
+	var next step
+	if problem != nil {
+		next = s.errorPage(problem)
+	} else {
+		next = s.begin(r, p, browser)
+	}
 	s.mu.Unlock()
 	next.cookies = append(next.cookies, s.cookie(browserCookie, browser))
 	s.write(w, next)
@@ -147,6 +153,9 @@ func (s *AuthServer) asker(p params) (client *Client, redirectURI string, proble
 		return nil, "", refuse(invalidRequest, "The application is not known here.")
 	}
 	redirectURI = s.redirectFor(client, p.get("redirect_uri"))
+	if redirectURI == "" && s.unchecked(fault.ParRedirectUnchecked, p) {
+		redirectURI = p.get("redirect_uri")
+	}
 	if redirectURI == "" {
 		return client, "", refuse(invalidRequest, "The application did not register the address it wants to be answered at.")
 	}

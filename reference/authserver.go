@@ -39,6 +39,7 @@ type AuthServer struct {
 	refreshes    *shelf[*refreshToken]
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
+	pushes       *shelf[*pushed]
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -57,6 +58,7 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		refreshes:    newShelf[*refreshToken](),
 		accesses:     newShelf[*accessToken](),
 		assertions:   newShelf[bool](),
+		pushes:       newShelf[*pushed](),
 	}
 	if s.variants.Has(variant.PathIssuer) {
 		s.issuer += "/tenants/acme"
@@ -102,6 +104,7 @@ func (s *AuthServer) routes() http.Handler {
 	}
 	shared(path+"/token", "POST", s.token)
 	shared(path+"/revoke", "POST", s.revoke)
+	shared(path+"/par", "POST", s.push)
 	if !s.variants.Has(variant.NoRegistration) {
 		shared(path+"/register", "POST", s.register)
 		shared(path+"/register/{client}", "GET, PUT, DELETE", s.manage)

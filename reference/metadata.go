@@ -102,6 +102,8 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 		"request_uri_parameter_supported":                  false,
 		"ui_locales_supported":                             []string{"en"},
 	}
+	document[pushedEndpoint] = s.issuer + "/par"
+	document[requirePush] = s.variants.Has(variant.PAROnly)
 	if !s.variants.Has(variant.NoRegistration) {
 		document["registration_endpoint"] = s.issuer + "/register"
 	}
@@ -163,7 +165,7 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 		m["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256", "none"}
 	},
 	fault.DiscoveryDeadEndpoint: func(m map[string]any, issuer string) {
-		m["pushed_authorization_request_endpoint"] = issuer + "/par"
+		m[pushedEndpoint] = issuer + "/nowhere"
 	},
 }
 

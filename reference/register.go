@@ -149,7 +149,7 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 		return nil, nil, problem
 	}
 	for _, check := range []func(*Client, *clientMetadata) *denial{
-		s.statementAllowed, s.registrationAllowed, s.describe,
+		s.statementAllowed, s.registrationAllowed, s.describe, s.pushRegistered,
 	} {
 		if problem := check(client, &m); problem != nil {
 			return client, &m, problem
