@@ -187,7 +187,7 @@ func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (
 	if problem := s.requestFormRefused(p, client); problem != nil {
 		return q, problem
 	}
-	q.implicit = p.get("response_type") == "token" && s.faults.Has(fault.ImplicitGrant)
+	q.implicit = p.get("response_type") == "token" && s.implicitServed()
 	q.challenge, q.method = p.get("code_challenge"), p.get("code_challenge_method")
 	if problem := s.challengeRefused(p, client); problem != nil && !q.implicit {
 		return q, problem
@@ -237,13 +237,13 @@ func (s *AuthServer) requestFormRefused(p params, client *Client) *denial {
 	case responseType == "" && s.faults.Has(fault.ResponseTypeAssumed):
 	case responseType == "":
 		return refuse(invalidRequest, "response_type is required")
-	case responseType == "token" && s.faults.Has(fault.ImplicitGrant):
+	case responseType == "token" && s.implicitServed():
 	case s.faults.Has(fault.ResponseTypeLoose):
 	case responseType != "code":
 		return refuse(unsupportedResponse, "response_type has to be code")
 	}
 	switch {
-	case !contains(client.GrantTypes, grantCode):
+	case !contains(client.GrantTypes, grantCode) && !s.codesAnyway(grantCode):
 		return refuse(unauthorizedClient, "the client is not registered for the code flow")
 	case p.get("request") != "":
 		return refuse(requestNotSupported, "request objects are not supported")

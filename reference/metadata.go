@@ -153,6 +153,13 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 	fault.DiscoveryTextForArray: func(m map[string]any, _ string) {
 		m["response_types_supported"], m["grant_types_supported"] = "code", "authorization_code refresh_token"
 	},
+	fault.LegacyImplicit: func(m map[string]any, _ string) {
+		m["response_types_supported"] = []string{"code", "token"}
+		m["grant_types_supported"] = append(m["grant_types_supported"].([]string), "implicit")
+	},
+	fault.LegacyPassword: func(m map[string]any, _ string) {
+		m["grant_types_supported"] = append(m["grant_types_supported"].([]string), "password")
+	},
 	fault.DiscoveryFragment:  func(m map[string]any, issuer string) { m["token_endpoint"] = issuer + "/token#v1" },
 	fault.DiscoveryCleartext: func(m map[string]any, _ string) { m["op_policy_uri"] = "http://docs.example/policy" },
 	fault.DiscoveryPlain: func(m map[string]any, _ string) {

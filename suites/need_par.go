@@ -25,3 +25,9 @@ func PushRequired(ctx context.Context, d *probes.Deployment) (bool, string) {
 	c, err := d.PushingClient(ctx)
 	return err != nil || c != nil, "an authorization server, or a client of it, whose requests all have to be pushed"
 }
+
+// OpenID needs an authorization server that says it issues ID tokens.
+func OpenID(ctx context.Context, d *probes.Deployment) (bool, string) {
+	issues, err := d.IssuesIDTokens(ctx)
+	return err != nil || issues, "an authorization server that supports the scope openid"
+}
