@@ -133,7 +133,11 @@ func (d *Deployment) Push(ctx context.Context, c *Client, mutations ...Mutation)
 func (d *Deployment) SoundPush(ctx context.Context, c *Client) (*Push, *Request, error) {
 	p, r, err := d.Push(wire.For(ctx, "control"), c)
 	if err == nil && p.refused() {
-		err = &Blocked{By: "as-par-response", Owner: reports.AuthServer, Err: fmt.Errorf("a sound request was refused: %s", p.ended())}
+		by := "as-par-response"
+		if status := p.Response.Status; status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
+			by = "as-metadata-endpoints-answer"
+		}
+		err = &Blocked{By: by, Owner: reports.AuthServer, Err: fmt.Errorf("a sound request was refused: %s", p.ended())}
 	}
 	return p, r, err
 }

@@ -25,5 +25,5 @@ var (
 	ScopeDefaultCrash    = declare("scope-default-crash", "answers authorization requests without scope with a server error")
 	ScopeDefaultUnscoped = declare("scope-default-unscoped", "issues tokens without any scope to clients that ask for none")
 	ScopeUnknownGranted  = declare("scope-unknown-granted", "grants scopes that it does not know")
-	ScopeUnknownDropped  = declare("scope-unknown-dropped", "leaves unknown scopes out and does not say so")
+	ScopeUnknownDropped  = declare("scope-unknown-dropped", "leaves unknown scopes out and never says what it granted", "as-token-response-members")
 )
