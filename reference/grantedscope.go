@@ -42,7 +42,7 @@ func (s *AuthServer) scopeGranted(asked string, client *Client) ([]string, *deni
 		if !contains(client.Scopes, scope) && s.faults.Has(fault.ScopeUnknownDropped) {
 			continue
 		}
-		if !contains(client.Scopes, scope) && !s.unknownGranted(scope) {
+		if !contains(client.Scopes, scope) && !s.unknownGranted(scope) && !s.options.lab {
 			return nil, refuse(invalidScope, "scope %q is unknown or not for this client", scope)
 		}
 		if !contains(granted, scope) {
@@ -60,7 +60,7 @@ func (s *AuthServer) scopeDefault(client *Client) []string {
 	case s.faults.Has(fault.ScopeDefaultUnscoped):
 		return nil
 	}
-	return []string{scopeRead}
+	return s.leastScopes()
 }
 
 // unknownGranted holds the fault that grants whatever it does not know.

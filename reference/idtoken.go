@@ -18,7 +18,7 @@ func (s *AuthServer) signIDToken(claims tokens.Claims) (string, error) {
 		body, err := json.Marshal(claims)
 		return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.RawURLEncoding.EncodeToString(body) + ".", err
 	}
-	return s.keys.Sign("JWT", claims)
+	return s.sign("JWT", claims)
 }
 
 // misstate holds the faults that say something else than what is true.
