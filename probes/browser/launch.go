@@ -57,6 +57,9 @@ type process struct {
 // Concurrency is how many visits can be under way at once.
 func (b *Browser) Concurrency() int { return cap(b.slots) }
 
+// RunsScripts says that it is a browser.
+func (b *Browser) RunsScripts() bool { return true }
+
 // Launch starts a browser. The context bounds the start, not the life.
 func Launch(ctx context.Context, opts Options) (*Browser, error) {
 	path, err := locate(opts.Path)

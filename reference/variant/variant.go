@@ -28,6 +28,7 @@ var (
 	FormPostConsent  = Variant{"cancel-first", "puts the refusing button first and names fields unusually on its login and consent pages"}
 	ModernOnly       = Variant{"modern-only", "speaks only revision 2026-07-28 of MCP, which has no sessions"}
 	PAROnly          = Variant{"par-only", "takes pushed authorization requests only"}
+	RemembersConsent = Variant{"remembers-consent", "remembers the approval of clients that are answered at an https host of their own"}
 	OpaqueTokens     = Variant{"opaque-tokens", "issues opaque access tokens"}
 )
 
@@ -36,7 +37,7 @@ func All() []Variant {
 	return []Variant{
 		PathIssuer, OIDCOnly, AudienceArray, ErrorPage, ConsentAlways, NoConsent, ManyChallenges, OddChallenge,
 		NoRefreshTokens, ExtraClaims, RootMetadataOnly, NoRegistration, ScriptedRedirect, FormPostConsent, OpaqueTokens,
-		ModernOnly, PAROnly,
+		ModernOnly, PAROnly, RemembersConsent,
 	}
 }
 
