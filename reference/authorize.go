@@ -118,6 +118,9 @@ func (s *AuthServer) begin(r *http.Request, p params, browser string) step {
 	if failure != nil && (client.trusted() || s.faults.Has(fault.ErrorBeforeLogin)) {
 		return s.fail(tx, failure)
 	}
+	if c, err := r.Cookie(approvalCookie); err == nil {
+		tx.approval = c.Value
+	}
 	s.transactions.put(tx.id, tx, s.now().Add(transactionLifetime))
 	return s.advance(tx, user)
 }
@@ -307,6 +310,9 @@ var requestParameters = []string{
 // redirect: the URL would be an open redirector for anyone who registers one
 // (RFC 9700, section 4.11.2).
 func (s *AuthServer) silently(tx *transaction, user *session) step {
+	if s.proxies() {
+		return s.silentlyProxied(tx, user)
+	}
 	switch {
 	case s.needsLogin(tx, user) && !tx.request.client.trusted():
 		return s.errorPage(refuse(loginRequired, "You are not signed in."))

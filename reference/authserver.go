@@ -25,6 +25,9 @@ type AuthServer struct {
 	handler  http.Handler
 	now      func() time.Time
 
+	federation    *federation // who signs users in, if not we
+	leadsAnywhere bool        // an identity provider does not know where its clients lead
+
 	// What tokens can be for. Fixed before the first request.
 	endpoint, otherEndpoint, upstream string
 
@@ -97,6 +100,7 @@ func (s *AuthServer) routes() http.Handler {
 	mux.HandleFunc("POST "+path+"/login", s.submitLogin)
 	mux.HandleFunc("GET "+path+"/consent", s.showConsent)
 	mux.HandleFunc("POST "+path+"/consent", s.submitConsent)
+	mux.HandleFunc("GET "+path+callbackPath, s.comeBack)
 
 	// Endpoints that clients running in a browser call.
 	shared := func(pattern string, methods string, h http.HandlerFunc) {

@@ -48,6 +48,8 @@ type Server struct {
 
 	servers []*http.Server
 	users   []User
+
+	identityProvider string
 }
 
 // Start starts a deployment. The caller closes it.
@@ -78,6 +80,11 @@ func Start(o Options) (*Server, error) {
 	as.serveResources(rs.Endpoint(), rs.OtherEndpoint(), up.URL())
 
 	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users}
+	if as.variants.Has(variant.Proxy) {
+		if err := s.federate(as, o.Users); err != nil {
+			return nil, err
+		}
+	}
 	for i, h := range []http.Handler{as, rs, up} {
 		srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
 		s.servers = append(s.servers, srv)

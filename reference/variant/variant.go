@@ -29,6 +29,7 @@ var (
 	ModernOnly       = Variant{"modern-only", "speaks only revision 2026-07-28 of MCP, which has no sessions"}
 	PAROnly          = Variant{"par-only", "takes pushed authorization requests only"}
 	RemembersConsent = Variant{"remembers-consent", "remembers the approval of clients that are answered at an https host of their own"}
+	Proxy            = Variant{"proxy", "has an identity provider on another origin sign users in"}
 	OpaqueTokens     = Variant{"opaque-tokens", "issues opaque access tokens"}
 )
 
@@ -37,7 +38,7 @@ func All() []Variant {
 	return []Variant{
 		PathIssuer, OIDCOnly, AudienceArray, ErrorPage, ConsentAlways, NoConsent, ManyChallenges, OddChallenge,
 		NoRefreshTokens, ExtraClaims, RootMetadataOnly, NoRegistration, ScriptedRedirect, FormPostConsent, OpaqueTokens,
-		ModernOnly, PAROnly, RemembersConsent,
+		ModernOnly, PAROnly, RemembersConsent, Proxy,
 	}
 }
 
