@@ -121,6 +121,7 @@ type bench struct {
 	fresh      fresh
 	controls   controls
 	once       once
+	hops       hops
 	enrolling  enrolling
 	scoped     scopedTokens
 	scoping    *Shared[*Scoping]

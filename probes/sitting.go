@@ -243,6 +243,7 @@ func (d *Deployment) authorizeBy(ctx context.Context, r *Request, by func(contex
 
 // authorization reads what a visit came to.
 func (d *Deployment) authorization(r *Request, landing *Landing) *Authorization {
+	d.noticeHop(r, landing)
 	a := &Authorization{Request: r, Landing: landing, Params: landing.Params()}
 	a.Code, a.Error = a.Params.Get("code"), a.Params.Get("error")
 	if a.Code != "" {
