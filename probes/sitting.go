@@ -81,6 +81,7 @@ func (d *Deployment) Sit(ctx context.Context) (*Sitting, error) {
 	if !ok {
 		return nil, ErrNoBrowsing
 	}
+	_, _ = d.Baseline(ctx) // by then it is known how far one gets without a browser
 	b, err := agent.Browse(ctx)
 	if err != nil {
 		return nil, err
@@ -114,10 +115,9 @@ func (s *Sitting) Authorize(ctx context.Context, r *Request, how ...Manner) (*Au
 	return s.d.authorizeBy(ctx, r, s.b.Visit, how...)
 }
 
-// Open goes to a URL of the authorization server.
-func (s *Sitting) Open(ctx context.Context, target, redirectURI string, how ...Manner) (*Authorization, error) {
-	r := &Request{Client: &Client{RedirectURI: redirectURI}, User: s.d.user()}
-	v := Visit{URL: target, RedirectURI: redirectURI, User: r.User, Steps: s.d.Target.Steps}
+// Open goes to a URL of the authorization server, which belongs to a request.
+func (s *Sitting) Open(ctx context.Context, target string, r *Request, how ...Manner) (*Authorization, error) {
+	v := Visit{URL: target, RedirectURI: r.RedirectURI(), User: r.User, Steps: s.d.Target.Steps}
 	for _, h := range how {
 		h(&v)
 	}
@@ -192,6 +192,7 @@ func (d *Deployment) visitBy(ctx context.Context, v Visit, by func(context.Conte
 		return nil, err
 	}
 	v.Origins = origins
+	v.Pace = func(ctx context.Context) error { return d.wire.Pace(ctx, requestsPerVisit) }
 	d.tally.take("flows", -1)
 	select { // waiting for a turn is no part of the chain
 	case d.turns <- struct{}{}:
@@ -199,7 +200,6 @@ func (d *Deployment) visitBy(ctx context.Context, v Visit, by func(context.Conte
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	v.Pace = func(ctx context.Context) error { return d.wire.Pace(ctx, requestsPerVisit) }
 	start := time.Now()
 	visit, cancel := context.WithTimeout(ctx, d.Target.VisitTimeout)
 	defer cancel()

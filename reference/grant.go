@@ -189,11 +189,8 @@ func (s *AuthServer) idToken(g *grant) (string, error) {
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
 	}
-	switch {
-	case s.faults.Has(fault.AuthTimeMissing):
+	if s.faults.Has(fault.AuthTimeMissing) {
 		delete(claims, "auth_time")
-	case s.faults.Has(fault.AuthTimeNow):
-		claims["auth_time"] = now.Unix()
 	}
 	return s.signIDToken(claims)
 }

@@ -91,7 +91,7 @@ func (s *AuthServer) transactionOf(r *http.Request, id string) *transaction {
 	if !ok {
 		return nil
 	}
-	if s.faults.Has(fault.TransactionAnywhere) {
+	if s.faults.Has(fault.TransactionAnywhere) || s.faults.Has(fault.PagesFramed) {
 		return tx
 	}
 	c, err := r.Cookie(s.cookieName(browserCookie))
@@ -183,7 +183,7 @@ func (s *AuthServer) cookie(name, value string) *http.Cookie {
 // sameSite keeps cookies from requests that other sites make, but for the faults.
 func (s *AuthServer) sameSite(name string) http.SameSite {
 	switch {
-	case s.faults.Has(fault.ConsentForged), s.faults.Has(fault.ConsentAnySession), s.faults.Has(fault.PagesFramed):
+	case s.faults.Has(fault.ConsentForged), s.faults.Has(fault.ConsentAnySession):
 		return http.SameSiteNoneMode
 	case s.faults.Has(fault.CookieEverySite) && name == sessionCookie:
 		return 0

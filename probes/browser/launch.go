@@ -135,6 +135,9 @@ func (b *Browser) flags() []chromedp.ExecAllocatorOption {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("dns-prefetch-disable", true),
 		chromedp.Flag("no-pings", true),
+		// Pages of ours that start a visit have no address: the browser would ask
+		// before it lets them lead to a deployment on loopback.
+		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,LocalNetworkAccessChecks"),
 	)
 	servers, bypass := proxies(httpproxy.FromEnvironment())
 	opts = append(opts, chromedp.Flag("proxy-server", servers), chromedp.Flag("proxy-bypass-list", bypass))

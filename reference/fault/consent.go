@@ -2,9 +2,9 @@ package fault
 
 // Faults of asking for consent and remembering it.
 var (
-	ConsentNewSilent     = declare("consent-new-silent", "asks nothing for a client that is new, once the user is signed in", "as-prompt-none")
+	ConsentNewSilent     = declare("consent-new-silent", "asks nothing for a client that is new, once the user is signed in")
 	ConsentRemembered    = declare("consent-remembered", "remembers the approval of clients that anybody can claim to be")
-	ConsentForged        = declare("consent-forged", "takes an approval that a page of another site sends", "as-session-cookie-attributes")
+	ConsentForged        = declare("consent-forged", "takes an approval that a page of another site sends", "as-session-cookie-attributes", "as-transactions-apart")
 	ConsentAnySession    = declare("consent-any-session", "takes an approval that was made out for another browser", "as-session-cookie-attributes")
 	ConsentFormScope     = declare("consent-form-scope", "grants the scopes that the consent form posts back")
 	ConsentFormRedirect  = declare("consent-form-redirect", "answers at the redirect URI that the consent form posts back")
@@ -20,8 +20,8 @@ var (
 	ConsentScopeBlind    = declare("consent-scope-blind", "remembers an approval for whatever scopes are asked for")
 	ConsentResourceBlind = declare("consent-resource-blind", "remembers an approval for whatever resource is asked for")
 	ConsentRedirectBlind = declare("consent-redirect-blind", "remembers an approval for whatever redirect URI is asked for")
-	ConsentCookiePlain   = declare("consent-cookie-plain", "remembers approvals in a cookie that anybody can write")
-	ConsentCookieAnyUser = declare("consent-cookie-any-user", "remembers approvals in a cookie that is good for every user")
+	ConsentCookiePlain   = declare("consent-cookie-plain", "remembers approvals in a cookie that anybody can write", "as-consent-again", "as-consent-silent-code")
+	ConsentCookieAnyUser = declare("consent-cookie-any-user", "remembers approvals in a cookie that is good for every user", "as-consent-again", "as-consent-silent-code")
 )
 
 // Faults of keeping authorization requests apart.
