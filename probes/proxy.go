@@ -452,6 +452,7 @@ func (y *Deputy) meet(ctx context.Context, s *Sitting, c *Client, user User) err
 		return err
 	}
 	r.User = user
+	delete(r.Values, "prompt") // which no attacker would send
 	if y.Sent, err = s.SendOn(ctx, r); err != nil || y.Sent.Hop == nil || y.Asked() {
 		return err
 	}
@@ -467,3 +468,205 @@ func (y *Deputy) Owned(server string) bool {
 
 // Server is the origin of the authorization endpoint.
 func (d *Deployment) Server() string { return d.foundServer() }
+
+// A ConsentForm is the page on which a proxy asks about a client, and what came
+// of sending its form from elsewhere.
+type ConsentForm struct {
+	Page  *Page
+	Asked *Request
+	Sent  *SentOn // by another browser; nil if the page has no form that can be sent so
+}
+
+// StealApproval has one browser shown the proxy's question about a client, and
+// another one send the answer.
+func (d *Deployment) StealApproval(ctx context.Context) (*ConsentForm, error) {
+	return Once(d, "proxy consent form", func(ctx context.Context) (*ConsentForm, error) {
+		f := &ConsentForm{}
+		_, err := d.proxied(ctx, func(ctx context.Context, c *Client) (*Authorization, error) { return nil, d.stealApproval(ctx, c, f) })
+		return f, err
+	}).Get(ctx)
+}
+
+func (d *Deployment) stealApproval(ctx context.Context, c *Client, f *ConsentForm) error {
+	s, err := d.Sit(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if f.Asked, err = d.NewRequest(ctx, c); err != nil {
+		return err
+	}
+	a, err := s.SendOn(ctx, f.Asked, Until(BeforeConsent))
+	if err != nil || a.Hop != nil || a.Landing.Page == nil {
+		return err
+	}
+	f.Page = a.Landing.Page
+	form := a.Landing.Forms.Approve
+	if form == nil {
+		return nil
+	}
+	other, err := d.Sit(ctx)
+	if err != nil {
+		return err
+	}
+	defer other.Close()
+	hop, err := d.Upstream(ctx)
+	if err != nil || hop == nil {
+		return err
+	}
+	sent, err := other.Send(ctx, form, f.Asked, Outside(Origin(hop.URL)))
+	if err != nil {
+		return err
+	}
+	f.Sent = &SentOn{Authorization: sent}
+	if sent.Landing.Redirect != nil {
+		f.Sent.Hop = hopTo(sent.Landing.Redirect.String(), d.foundServer(), c.ID)
+	}
+	return nil
+}
+
+// EarlyCookies are the cookies that a browser has when the proxy asks about a
+// client, and the state that is sent upstream when the user has approved.
+type EarlyCookies struct {
+	Before []*http.Cookie
+	Sent   *SentOn
+}
+
+// CookiesBeforeApproval looks at a browser before and after an approval.
+func (d *Deployment) CookiesBeforeApproval(ctx context.Context) (*EarlyCookies, error) {
+	c, err := d.Client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	hop, err := d.Upstream(ctx)
+	if err != nil || hop == nil {
+		return nil, err
+	}
+	s, err := d.Sit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	r, err := d.NewRequest(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := s.SendOn(ctx, r, Until(BeforeConsent))
+	if err != nil || asked.Hop != nil || asked.Landing.Forms.Approve == nil {
+		return nil, err
+	}
+	e := &EarlyCookies{}
+	if e.Before, err = s.Cookies(ctx, hop.Callback()); err != nil {
+		return nil, err
+	}
+	a, err := s.Send(ctx, asked.Landing.Forms.Approve, r, Outside(Origin(hop.URL)))
+	if err != nil {
+		return nil, err
+	}
+	e.Sent = &SentOn{Authorization: a}
+	if a.Landing.Redirect != nil {
+		e.Sent.Hop = hopTo(a.Landing.Redirect.String(), d.foundServer(), c.ID)
+	}
+	if e.Sent.Hop == nil {
+		return nil, &Blocked{By: "as-code-flow", Owner: reports.AuthServer, Err: fmt.Errorf("the approval did not lead to the identity provider: %s", a.Ended())}
+	}
+	return e, nil
+}
+
+// Remembered is what a browser shows of approvals that are remembered.
+type Remembered struct {
+	Skipped bool           // the second request of the client was not asked about
+	Needed  []*http.Cookie // cookies without whose exact value it is asked about again
+	Loose   []*http.Cookie // cookies that another client can be approved by, as was tried
+}
+
+// RememberApproval has a user approve a client that is answered at an https host,
+// and finds out which of the browser's cookies that is remembered by.
+func (d *Deployment) RememberApproval(ctx context.Context) (*Remembered, error) {
+	return Once(d, "proxy approvals", func(ctx context.Context) (*Remembered, error) {
+		m := &Remembered{}
+		_, err := d.proxied(ctx, func(ctx context.Context, c *Client) (*Authorization, error) {
+			return nil, d.rememberApproval(ctx, c, m)
+		})
+		return m, err
+	}).Get(ctx)
+}
+
+func (d *Deployment) rememberApproval(ctx context.Context, other *Client, m *Remembered) error {
+	c, err := d.WebClient(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := d.Sit(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if _, err := s.approve(ctx, c); err != nil {
+		return err
+	}
+	server := d.foundServer() + "/"
+	if m.Skipped, err = s.unasked(ctx, c); err != nil || !m.Skipped {
+		return err
+	}
+	cookies, err := s.Cookies(ctx, server)
+	if err != nil {
+		return err
+	}
+	for _, cookie := range cookies[:min(len(cookies), maxCookies)] {
+		skipped, err := d.unaskedWith(ctx, c, server, cookies, cookie, respelt(cookie.Value))
+		if err != nil {
+			return err
+		}
+		if !skipped {
+			m.Needed = append(m.Needed, cookie)
+		}
+		forged, named := replaceWithin(cookie.Value, c.ID, other.ID)
+		if !named {
+			continue
+		}
+		if skipped, err = d.unaskedWith(ctx, other, server, cookies, cookie, forged); err != nil {
+			return err
+		}
+		if skipped {
+			m.Loose = append(m.Loose, cookie)
+		}
+	}
+	return nil
+}
+
+// maxCookies is how many cookies of a browser are looked at.
+const maxCookies = 8
+
+// unasked tells whether the browser is sent on without a question about the client.
+func (s *Sitting) unasked(ctx context.Context, c *Client) (bool, error) {
+	r, err := s.d.NewRequest(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	delete(r.Values, "prompt") // consent is not to be asked for
+	sent, err := s.SendOn(ctx, r)
+	return err == nil && sent.Hop != nil && !sent.Landing.Consented, err
+}
+
+// unaskedWith tells the same of a new browser that has the cookies, one of them
+// with another value.
+func (d *Deployment) unaskedWith(ctx context.Context, c *Client, server string, cookies []*http.Cookie, changed *http.Cookie, value string) (bool, error) {
+	s, err := d.Sit(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer s.Close()
+	var planted []*http.Cookie
+	for _, cookie := range cookies {
+		one := *cookie
+		if cookie == changed {
+			one.Value = value
+		}
+		planted = append(planted, &one)
+	}
+	if err := s.Plant(ctx, server, planted); err != nil {
+		return false, err
+	}
+	return s.unasked(ctx, c)
+}
