@@ -670,3 +670,24 @@ func (d *Deployment) unaskedWith(ctx context.Context, c *Client, server string, 
 	}
 	return s.unasked(ctx, c)
 }
+
+// beyondConsent finds out whether a visit that stopped at a consent page would go
+// on to a login: a proxy asks for consent first, and the login comes elsewhere.
+// If so, that is what the authorization it returns asks for.
+func (s *Sitting) beyondConsent(ctx context.Context, a *Authorization, mutations ...Mutation) (*Authorization, error) {
+	hop, err := s.d.Upstream(ctx)
+	if err != nil || hop == nil || a.Landing.Asks != AsksConsent {
+		return a, err
+	}
+	r, err := s.d.NewRequest(ctx, a.Request.Client, mutations...)
+	if err != nil {
+		return nil, err
+	}
+	on, err := s.Authorize(ctx, r)
+	if err != nil || !on.Landing.LoggedIn {
+		return on, err
+	}
+	asks := on.unanswered()
+	asks.Landing.Asks = AsksLogin
+	return asks, nil
+}
