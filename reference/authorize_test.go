@@ -225,7 +225,7 @@ func TestNamesAreEscaped(t *testing.T) {
 
 func TestVariantsOfTheFlow(t *testing.T) {
 	for _, v := range variant.All() {
-		if v == variant.NoRegistration || v == variant.ScriptedRedirect || v == variant.PAROnly {
+		if v == variant.NoRegistration || v == variant.ScriptedRedirect || v == variant.PAROnly || v == variant.Proxy {
 			continue
 		}
 		t.Run(v.ID, func(t *testing.T) {

@@ -26,8 +26,10 @@ type AuthServer struct {
 	handler  http.Handler
 	now      func() time.Time
 
-	succession  succession
-	keysFetched atomic.Bool // somebody has asked for the keys
+	succession    succession
+	keysFetched   atomic.Bool // somebody has asked for the keys
+	federation    *federation // who signs users in, if not we
+	leadsAnywhere bool        // an identity provider does not know where its clients lead
 
 	// What tokens can be for. Fixed before the first request.
 	endpoint, otherEndpoint, upstream string
@@ -111,6 +113,7 @@ func (s *AuthServer) routes() http.Handler {
 	mux.HandleFunc("POST "+path+"/login", s.submitLogin)
 	mux.HandleFunc("GET "+path+"/consent", s.showConsent)
 	mux.HandleFunc("POST "+path+"/consent", s.submitConsent)
+	mux.HandleFunc("GET "+path+callbackPath, s.comeBack)
 
 	// Endpoints that clients running in a browser call.
 	shared := func(pattern string, methods string, h http.HandlerFunc) {

@@ -57,6 +57,8 @@ type Server struct {
 	servers []*http.Server
 	users   []User
 	roots   *x509.CertPool
+
+	identityProvider string
 }
 
 // Start starts a deployment. The caller closes it.
@@ -98,6 +100,11 @@ func Start(o Options) (*Server, error) {
 	up.verifier.authority.trust(secured)
 
 	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, roots: secured.roots()}
+	if as.variants.Has(variant.Proxy) {
+		if err := s.federate(as, o.Users); err != nil {
+			return nil, err
+		}
+	}
 	for i, h := range []http.Handler{
 		o.observed(PartyAuthServer, as), o.observed(PartyResourceServer, rs), o.observed(PartyUpstream, up),
 	} {

@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/mcpassay/mcpassay/probes/signin"
@@ -82,6 +83,8 @@ func (t *tab) watch() error {
 			}
 		case *page.EventWindowOpen:
 			t.opens(ev.URL)
+		case *runtime.EventBindingCalled:
+			t.visit.told(ev)
 		case *page.EventJavascriptDialogOpening:
 			go t.dismiss(ev)
 		}
