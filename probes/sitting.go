@@ -131,7 +131,7 @@ func (s *Sitting) Open(ctx context.Context, target string, r *Request, how ...Ma
 // Send sends a form, as the page it stands on does unless another origin is said
 // to start it. What follows is only looked at.
 func (s *Sitting) Send(ctx context.Context, f *PageForm, r *Request, how ...Manner) (*Authorization, error) {
-	v := Visit{URL: f.Action, Form: f, From: originOf(f.Page), RedirectURI: r.RedirectURI(), User: r.User, Until: LookOnly}
+	v := Visit{URL: f.Action, Form: f, From: sittingOrigin(f.Page), RedirectURI: r.RedirectURI(), User: r.User, Until: LookOnly}
 	for _, h := range how {
 		h(&v)
 	}
@@ -176,8 +176,8 @@ func (d *Deployment) RequestURL(ctx context.Context, r *Request) (string, error)
 	return u.String(), nil
 }
 
-// originOf is the origin of a URL, or nothing.
-func originOf(raw string) string {
+// sittingOrigin is the origin of a URL, or nothing.
+func sittingOrigin(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
 		return ""

@@ -45,7 +45,7 @@ type sparingBrowsing struct {
 func (s *sparingBrowsing) Visit(ctx context.Context, v Visit) (*Landing, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.visited = append(s.visited[:0], append([]string{originOf(v.URL)}, v.Origins...)...)
+	s.visited = append(s.visited[:0], append([]string{sittingOrigin(v.URL)}, v.Origins...)...)
 	landing, err := s.now.Visit(ctx, v)
 	if s.moved || err == nil || !errors.Is(err, ErrNeedsBrowser) && !errors.Is(err, ErrStuck) && !errors.Is(err, ErrLost) {
 		return landing, err

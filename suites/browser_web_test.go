@@ -12,9 +12,9 @@ import (
 	"github.com/mcpassay/mcpassay/suites"
 )
 
-// onlyInBrowser are the checks that nothing but a browser can judge. The kill
+// judgedInBrowser are the checks that nothing but a browser can judge. The kill
 // matrix, which has none, finds them inapplicable; TestMutantsInBrowser proves them.
-var onlyInBrowser = map[string]bool{
+var judgedInBrowser = map[string]bool{
 	"as-pages-not-framed": true, "as-xss-client-metadata": true, "as-xss-request-parameters": true,
 }
 
@@ -49,7 +49,7 @@ func TestMutantsInBrowser(t *testing.T) {
 	var all []string
 	for _, c := range suites.Catalogue() {
 		faults := alsoInBrowser[c.ID]
-		if onlyInBrowser[c.ID] {
+		if judgedInBrowser[c.ID] {
 			faults = c.Faults
 		}
 		if len(faults) > 0 {
@@ -78,7 +78,7 @@ func TestMutantsInBrowser(t *testing.T) {
 			}
 		})
 	}
-	for id := range onlyInBrowser {
+	for id := range judgedInBrowser {
 		m.everyAssertionOf(t, id)
 	}
 }

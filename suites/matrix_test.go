@@ -127,7 +127,7 @@ func TestSoundReference(t *testing.T) {
 	for i := range report.Results {
 		r := &report.Results[i]
 		_, elsewhere := settings[r.ID]
-		elsewhere = elsewhere || onlyInBrowser[r.ID]
+		elsewhere = elsewhere || judgedInBrowser[r.ID]
 		if fine := r.Outcome == reports.Pass || r.Outcome == reports.NotApplicable && elsewhere; !fine {
 			t.Error(describe(r))
 		}
@@ -211,7 +211,7 @@ func (m *matrix) mutant(t *testing.T, f fault.Fault, claimed []string) {
 	m.Killed[f.ID] = map[string]bool{}
 	for i := range report.Results {
 		r := &report.Results[i]
-		isClaimed := slices.Contains(claimed, r.ID) && !onlyInBrowser[r.ID]
+		isClaimed := slices.Contains(claimed, r.ID) && !judgedInBrowser[r.ID]
 		m.note(r, isClaimed)
 		switch bad := judgedBad(r.Outcome); {
 		case bad && isClaimed:

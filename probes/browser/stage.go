@@ -140,58 +140,78 @@ const framePatience = 3 * time.Second
 // show, and what a user could press there.
 func (v *visit) framed(ctx context.Context) error {
 	var last string
+	same := 0
 	for deadline := time.Now().Add(framePatience); time.Now().Before(deadline); {
-		if _, _, err := v.front().look(ctx, long); err != nil && !errors.Is(err, errReplaced) {
+		if _, _, err := v.front().look(ctx, short); err != nil && !errors.Is(err, errReplaced) {
 			return err
 		}
-		id, shown, err := v.frame(ctx)
+		inner, shown, err := v.frame(ctx)
 		switch {
 		case err != nil:
 			return err
-		case shown == "" || shown != last: // not yet, or not for long
-			last = shown
+		case shown == "" || shown == "about:blank": // not yet
 			continue
-		case strings.HasPrefix(shown, "chrome-error:"):
+		case shown != last:
+			last, same = shown, 0
+			continue
+		}
+		if same++; same < frameLooks {
+			continue
+		}
+		if strings.HasPrefix(shown, "chrome-error:") {
 			return nil
 		}
-		return v.lookInto(ctx, id)
+		return v.lookInto(ctx, inner)
 	}
 	return nil
 }
 
-// frame finds the frame: as a process of its own, since it is another site's.
-func (v *visit) frame(ctx context.Context) (target.ID, string, error) {
+// frameLooks is how many looks have to find a frame the same.
+const frameLooks = 4
+
+// An inner is a frame within a page: a target of its own where the browser
+// isolates sites, else a frame of the page's.
+type inner struct {
+	target target.ID
+	frame  cdp.FrameID
+}
+
+// frame finds the frame and says what it shows.
+func (v *visit) frame(ctx context.Context) (inner, string, error) {
 	res, err := chromedp.CallBrowser(ctx, target.GetTargets, target.GetTargetsParams{})
 	if err != nil {
-		return "", "", err
+		return inner{}, "", err
 	}
 	own := chromedp.FromContext(v.main).BrowserContextID
 	for _, info := range res.TargetInfos {
 		if info.Type == "iframe" && info.BrowserContextID == own && info.URL != "" && info.URL != "about:blank" {
-			return info.TargetID, info.URL, nil
+			return inner{target: info.TargetID}, info.URL, nil
 		}
 	}
 	tree, err := chromedp.Call(ctx, page.GetFrameTree, cdp.Empty{})
 	if err != nil {
-		return "", "", err
+		return inner{}, "", err
 	}
 	for _, child := range tree.FrameTree.ChildFrames {
-		if child.Frame.UnreachableURL == "" {
-			return "", child.Frame.URL, nil
+		if child.Frame.UnreachableURL != "" {
+			return inner{}, "chrome-error:", nil
 		}
-		return "", "chrome-error://" + child.Frame.UnreachableURL, nil
+		return inner{frame: child.Frame.ID}, child.Frame.URL, nil
 	}
-	return "", "", nil
+	return inner{}, "", nil
 }
 
 // lookInto describes the document in the frame.
-func (v *visit) lookInto(ctx context.Context, id target.ID) error {
-	inner, cancel := chromedp.NewContext(v.main, chromedp.WithTargetID(id))
-	defer cancel()
-	if err := chromedp.Do(inner); err != nil {
-		return err
+func (v *visit) lookInto(ctx context.Context, in inner) error {
+	t := &tab{ctx: v.main, Target: v.front().Target, frame: in.frame, visit: v, sent: map[network.RequestID]sent{}, changed: make(chan struct{})}
+	if in.target != "" {
+		within, cancel := chromedp.NewContext(v.main, chromedp.WithTargetID(in.target))
+		defer cancel()
+		if err := chromedp.Do(within); err != nil {
+			return err
+		}
+		t.ctx, t.Target = within, chromedp.FromContext(within).Target
 	}
-	t := &tab{ctx: inner, Target: chromedp.FromContext(inner).Target, visit: v, sent: map[network.RequestID]sent{}, changed: make(chan struct{})}
 	view, err := do[*signin.View](ctx, t, "view")
 	if err != nil {
 		return err
