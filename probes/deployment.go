@@ -133,6 +133,7 @@ type bench struct {
 	fresh      fresh
 	controls   controls
 	once       once
+	hops       hops
 	enrolling  enrolling
 	scoped     scopedTokens
 	scoping    *Shared[*Scoping]

@@ -22,6 +22,9 @@ func Reference(s *reference.Server) Target {
 		Disturb:      true,
 		CodeLifetime: s.CodeLifetime(),
 	}
+	if idp := s.IdentityProvider(); idp != "" {
+		t.Origins = append(t.Origins, idp)
+	}
 	for _, u := range s.Users() {
 		t.Users = append(t.Users, User(u))
 	}

@@ -218,6 +218,9 @@ func (d *Deployment) visitBy(ctx context.Context, v Visit, by func(context.Conte
 // authorizeBy makes the visit of an authorization request.
 func (d *Deployment) authorizeBy(ctx context.Context, r *Request, by func(context.Context, Visit) (*Landing, error), how ...Manner) (*Authorization, error) {
 	u, err := d.requestURL(ctx, r)
+	if r.Pushed.refused() {
+		return r.Pushed.authorization(r), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -240,6 +243,7 @@ func (d *Deployment) authorizeBy(ctx context.Context, r *Request, by func(contex
 
 // authorization reads what a visit came to.
 func (d *Deployment) authorization(r *Request, landing *Landing) *Authorization {
+	d.noticeHop(r, landing)
 	a := &Authorization{Request: r, Landing: landing, Params: landing.Params()}
 	a.Code, a.Error = a.Params.Get("code"), a.Params.Get("error")
 	if a.Code != "" {

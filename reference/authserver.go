@@ -26,8 +26,10 @@ type AuthServer struct {
 	handler  http.Handler
 	now      func() time.Time
 
-	succession  succession
-	keysFetched atomic.Bool // somebody has asked for the keys
+	succession    succession
+	keysFetched   atomic.Bool // somebody has asked for the keys
+	federation    *federation // who signs users in, if not we
+	leadsAnywhere bool        // an identity provider does not know where its clients lead
 
 	// What tokens can be for. Fixed before the first request.
 	endpoint, otherEndpoint, upstream string
@@ -43,8 +45,9 @@ type AuthServer struct {
 	refreshes    *shelf[*refreshToken]
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
-	proofs       *proofGuard  // of token requests
-	workloads    []*Workload  // that are entitled to something
+	pushes       *shelf[*pushed]
+	proofs       *proofGuard // of token requests
+	workloads    []*Workload // that are entitled to something
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -63,6 +66,7 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		refreshes:    newShelf[*refreshToken](),
 		accesses:     newShelf[*accessToken](),
 		assertions:   newShelf[bool](),
+		pushes:       newShelf[*pushed](),
 	}
 	s.proofs = s.tokenProofs()
 	if s.variants.Has(variant.PathIssuer) {
@@ -109,6 +113,7 @@ func (s *AuthServer) routes() http.Handler {
 	mux.HandleFunc("POST "+path+"/login", s.submitLogin)
 	mux.HandleFunc("GET "+path+"/consent", s.showConsent)
 	mux.HandleFunc("POST "+path+"/consent", s.submitConsent)
+	mux.HandleFunc("GET "+path+callbackPath, s.comeBack)
 
 	// Endpoints that clients running in a browser call.
 	shared := func(pattern string, methods string, h http.HandlerFunc) {
@@ -116,6 +121,7 @@ func (s *AuthServer) routes() http.Handler {
 	}
 	shared(path+"/token", "POST", s.token)
 	shared(path+"/revoke", "POST", s.revoke)
+	shared(path+"/par", "POST", s.push)
 	if !s.variants.Has(variant.NoRegistration) {
 		shared(path+"/register", "POST", s.register)
 		shared(path+"/register/{client}", "GET, PUT, DELETE", s.manage)

@@ -48,6 +48,8 @@ type Client struct {
 	manager        string                     // digest of the registration access token
 	registered     time.Time
 
+	pushes bool // all its authorization requests
+
 	// What only faults look at.
 	askedGrants    []string
 	deleted        bool

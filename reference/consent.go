@@ -21,6 +21,8 @@ type consentPage struct {
 	Name      any // escaped where it is shown, but for a fault
 	Site      any // of the client, as it says: a link
 	Target    string
+	Address   string       // the redirect URI; only where users sign in elsewhere
+	Upstream  *upstreamAsk // only there
 	Scopes    []string
 	Resources []string
 	Refusal   bool // put the refusing button first
@@ -50,7 +52,7 @@ func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 		Fields:    s.fields(),
 		Tx:        tx.id,
 		CSRF:      tx.csrf,
-		User:      user.user,
+		User:      nameOf(user),
 		Client:    q.client,
 		Name:      s.shownName(q.client),
 		Site:      s.site(q.client),
@@ -59,8 +61,23 @@ func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 		Resources: q.resources,
 		Refusal:   s.variants.Has(variant.FormPostConsent),
 	}
+	leads := q.redirectURI
+	if s.proxies() {
+		page.Upstream, page.Address = &upstreamAsk{Host: hostOf(s.federation.issuer), Scope: upstreamScope}, q.redirectURI
+		leads += " " + s.federation.issuer
+	}
 	s.hide(page)
-	return step{page: "consent.html", formTarget: q.redirectURI, data: page}
+	return step{page: "consent.html", formTarget: leads, data: page}
+}
+
+// An upstreamAsk is what we will ask an identity provider for.
+type upstreamAsk struct{ Host, Scope string }
+
+func nameOf(user *session) string {
+	if user == nil {
+		return ""
+	}
+	return user.user
 }
 
 // hide holds the faults that leave something out.
@@ -68,6 +85,10 @@ func (s *AuthServer) hide(page *consentPage) {
 	switch {
 	case s.faults.Has(fault.ConsentHidesClient):
 		page.Name = "An application"
+	case s.faults.Has(fault.ProxyConsentHidesScopes) && page.Upstream != nil:
+		page.Upstream.Scope = ""
+	case s.faults.Has(fault.ProxyConsentHidesAddress):
+		page.Address, page.Target = "", "the application"
 	case s.faults.Has(fault.ConsentHidesTarget):
 		page.Target = "the application"
 	case s.faults.Has(fault.ConsentHidesResource):
@@ -125,6 +146,9 @@ func (s *AuthServer) decide(tx *transaction, user *session, form url.Values) ste
 	names := s.fields()
 	if form.Get(names.Decision) != names.Yes && !s.faults.Has(fault.ConsentDenialIgnored) {
 		return s.denied(tx)
+	}
+	if s.proxies() {
+		return s.decideProxied(tx)
 	}
 	s.agree(tx.request, user)
 	s.believeForm(tx.request, form)

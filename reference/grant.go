@@ -108,6 +108,9 @@ func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims
 	if !a.grant.signedIn.IsZero() {
 		claims["auth_time"] = a.grant.signedIn.Unix()
 	}
+	if s.faults.Has(fault.ScopeDefaultUnscoped) && len(a.scopes) == 0 {
+		delete(claims, "scope")
+	}
 	if a.actor != "" {
 		claims["act"] = map[string]any{"sub": a.actor}
 	}
@@ -159,6 +162,9 @@ func (s *AuthServer) accessResponse(access string, scopes []string) map[string]a
 	if s.faults.Has(fault.TokenExpiryText) {
 		response["expires_in"] = fmt.Sprint(response["expires_in"])
 	}
+	if s.faults.Has(fault.ScopeUnknownDropped) || s.faults.Has(fault.ScopeDefaultUnscoped) && len(scopes) == 0 {
+		delete(response, "scope")
+	}
 	for f, member := range map[fault.Fault]string{
 		fault.TokenTypeMissing: "token_type", fault.TokenExpiryMissing: "expires_in",
 		fault.AccessTokenEternal: "expires_in", fault.TokenScopeUnstated: "scope",
@@ -188,5 +194,5 @@ func (s *AuthServer) idToken(g *grant) (string, error) {
 	if s.faults.Has(fault.AuthTimeMissing) {
 		delete(claims, "auth_time")
 	}
-	return s.sign("JWT", claims)
+	return s.signIDToken(claims)
 }

@@ -29,7 +29,7 @@ func (s *AuthServer) showLogin(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	tx := s.transactionOf(r, r.URL.Query().Get("tx"))
 	next := s.expired()
-	if tx != nil {
+	if tx != nil && !s.proxies() {
 		next = s.loginPage(tx, "", false)
 		if page, ok := next.data.(*loginPage); ok && s.faults.Has(fault.PagesReturn) {
 			page.Return = r.URL.Query().Get("return_to")
@@ -84,7 +84,7 @@ func (s *AuthServer) submitLogin(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	next := s.expired()
-	if tx := s.loginSubmitted(r); tx != nil {
+	if tx := s.loginSubmitted(r); tx != nil && !s.proxies() {
 		next = s.signIn(tx, r)
 	}
 	s.mu.Unlock()

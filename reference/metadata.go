@@ -102,6 +102,8 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 		"request_uri_parameter_supported":                  false,
 		"ui_locales_supported":                             []string{"en"},
 	}
+	document[pushedEndpoint] = s.issuer + "/par"
+	document[requirePush] = s.variants.Has(variant.PAROnly)
 	if !s.variants.Has(variant.NoRegistration) {
 		document["registration_endpoint"] = s.issuer + "/register"
 	}
@@ -160,6 +162,13 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 	fault.DiscoveryTextForArray: func(m map[string]any, _ string) {
 		m["response_types_supported"], m["grant_types_supported"] = "code", "authorization_code refresh_token"
 	},
+	fault.LegacyImplicit: func(m map[string]any, _ string) {
+		m["response_types_supported"] = []string{"code", "token"}
+		m["grant_types_supported"] = append(m["grant_types_supported"].([]string), "implicit")
+	},
+	fault.LegacyPassword: func(m map[string]any, _ string) {
+		m["grant_types_supported"] = append(m["grant_types_supported"].([]string), "password")
+	},
 	fault.DiscoveryFragment:  func(m map[string]any, issuer string) { m["token_endpoint"] = issuer + "/token#v1" },
 	fault.DiscoveryCleartext: func(m map[string]any, _ string) { m["op_policy_uri"] = "http://docs.example/policy" },
 	fault.DiscoveryPlain: func(m map[string]any, _ string) {
@@ -172,7 +181,7 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 		m["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256", "none"}
 	},
 	fault.DiscoveryDeadEndpoint: func(m map[string]any, issuer string) {
-		m["pushed_authorization_request_endpoint"] = issuer + "/par"
+		m[pushedEndpoint] = issuer + "/nowhere"
 	},
 }
 

@@ -38,6 +38,7 @@ type Options struct {
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
+	PushLifetime         time.Duration // of pushed authorization requests; default 60 seconds
 
 	lab bool // see StartLab
 }
@@ -58,6 +59,8 @@ type Server struct {
 	servers []*http.Server
 	users   []User
 	roots   *x509.CertPool
+
+	identityProvider string
 }
 
 // Start starts a deployment. The caller closes it.
@@ -103,6 +106,11 @@ func Start(o Options) (*Server, error) {
 	up.verifier.authority.trust(secured.roots())
 
 	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, roots: secured.roots()}
+	if as.variants.Has(variant.Proxy) {
+		if err := s.federate(as, o.Users); err != nil {
+			return nil, err
+		}
+	}
 	for i, h := range []http.Handler{
 		o.between(PartyAuthServer, as), o.between(PartyResourceServer, rs), o.between(PartyUpstream, up),
 	} {
@@ -148,6 +156,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.AccessTokenLifetime, 5*time.Minute)
 	setDefault(&o.RefreshTokenLifetime, 24*time.Hour)
 	setDefault(&o.CodeLifetime, time.Minute)
+	setDefault(&o.PushLifetime, time.Minute)
 }
 
 func setDefault(d *time.Duration, value time.Duration) {

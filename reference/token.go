@@ -68,7 +68,7 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 		kind = grantCode
 	case s.faults.Has(fault.GrantTypeCase):
 		kind = strings.ToLower(kind)
-	case s.faults.Has(fault.PasswordGrant) && kind == "password":
+	case (s.faults.Has(fault.PasswordGrant) || s.faults.Has(fault.LegacyPassword)) && kind == "password":
 		return s.passwordToken(client, p)
 	}
 	if kind == "" {
@@ -78,7 +78,7 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 	if !known {
 		return nil, refuse(unsupportedGrant, "grant_type %q is not supported", kind)
 	}
-	if !contains(client.GrantTypes, kind) && !s.faults.Has(fault.GrantUnregistered) && !s.grantsAnyway(kind) {
+	if !contains(client.GrantTypes, kind) && !s.faults.Has(fault.GrantUnregistered) && !s.grantsAnyway(kind) && !s.codesAnyway(kind) {
 		return nil, refuse(unauthorizedClient, "the client is not registered for this grant type")
 	}
 	return give(client, p)
@@ -106,6 +106,11 @@ func (s *AuthServer) tokenClient(r *http.Request, p params) (*Client, *denial) {
 func (s *AuthServer) grantsAnyway(kind string) bool {
 	return kind == grantRefresh && s.faults.Has(fault.RefreshUnregistered) ||
 		kind == grantMachine && s.faults.Has(fault.MachinePublic)
+}
+
+// codesAnyway holds the fault that gives every client the code flow.
+func (s *AuthServer) codesAnyway(kind string) bool {
+	return kind == grantCode && s.faults.Has(fault.CodeForAnyGrant)
 }
 
 // passwordToken takes the user's password from the client, as OAuth 2.1 no longer does.
