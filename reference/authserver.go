@@ -39,6 +39,7 @@ type AuthServer struct {
 	refreshes    *shelf[*refreshToken]
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
+	providers    []*IdentityProvider
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -66,6 +67,9 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	if err := s.presetClients(); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	if err := s.identityProviders(); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	s.handler = s.routes()

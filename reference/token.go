@@ -55,6 +55,7 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 		grantRefresh:  s.refresh,
 		grantMachine:  s.machineToken,
 		grantExchange: s.exchangeToken,
+		grantIdentity: s.redeemIdentity,
 	}
 	kind := p.get("grant_type")
 	switch {
@@ -89,13 +90,16 @@ func (s *AuthServer) tokenClient(r *http.Request, p params) (*Client, *denial) {
 			return s.client(t.grant.client), nil
 		}
 	}
+	if c := s.identityClient(p); c != nil {
+		return c, nil
+	}
 	return s.authenticate(r, p)
 }
 
-// grantsAnyway tells whether a fault gives refresh tokens to clients that are
-// not registered for them: they can then use them.
+// grantsAnyway holds the faults that give clients more than they are registered for.
 func (s *AuthServer) grantsAnyway(kind string) bool {
-	return kind == grantRefresh && s.faults.Has(fault.RefreshUnregistered)
+	return kind == grantRefresh && s.faults.Has(fault.RefreshUnregistered) ||
+		kind == grantExchange && (s.faults.Has(fault.ExchangeAnyClient) || s.faults.Has(fault.ExchangePublicClient))
 }
 
 // passwordToken takes the user's password from the client, as OAuth 2.1 no longer does.
