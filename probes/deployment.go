@@ -39,6 +39,11 @@ type Target struct {
 
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
 	Upstream UpstreamWatcher // what reached the upstream, if we can see it
+
+	Introspector *StaticClient // the resource server's own client, which may introspect; nil: not known
+	Enterprise   *Enterprise   // an identity provider of ours that is trusted; nil: none
+	Chaining     *Chaining     // what identity assertions are issued for; nil: not known
+	Exchange     *Exchange     // who may exchange tokens for what; nil: not known
 }
 
 // A ToolCall names a tool and its arguments.
@@ -145,6 +150,7 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	for _, c := range t.Clients {
 		client.Redactor.Learn("client_secret", c.Secret)
 	}
+	t.learnSecrets(client.Redactor)
 	b := &bench{Target: t, Endpoint: endpoint, root: ctx, wire: client, agent: agent}
 	b.turns = make(chan struct{}, client.Concurrency())
 	if limited, ok := agent.(interface{ Concurrency() int }); ok {

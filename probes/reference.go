@@ -25,6 +25,7 @@ func Reference(s *reference.Server) Target {
 	for _, u := range s.Users() {
 		t.Users = append(t.Users, User(u))
 	}
+	referenceGrants(&t, s)
 	for _, o := range s.ResourceServer.Operations() {
 		t.Operations = append(t.Operations, Operation{ToolCall{o.Tool, o.Arguments}, o.Scopes})
 	}

@@ -31,7 +31,7 @@ const (
 // keys come from, and whom to ask to exchange or introspect a token.
 type authority struct {
 	issuer string
-	secret string // of the client resourceServerClientID
+	secret string // of the client ResourceServerClient
 	http   *http.Client
 
 	mu          sync.Mutex
@@ -215,7 +215,7 @@ func (a *authority) ask(ctx context.Context, endpoint func(*authorityMetadata) s
 		return fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(url.QueryEscape(resourceServerClientID), url.QueryEscape(a.secret)) // RFC 6749, section 2.3.1
+	req.SetBasicAuth(url.QueryEscape(ResourceServerClient), url.QueryEscape(a.secret)) // RFC 6749, section 2.3.1
 	body, err := a.do(req)
 	if err != nil {
 		return err

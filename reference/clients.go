@@ -109,7 +109,7 @@ func (s *AuthServer) presetClients() error {
 	add(AgentClient, "Research agent", authBasic, grantMachine, grantExchange)
 	add(OtherAgentClient, "Archive agent", authBasic, grantMachine, grantExchange)
 	add(DelegatingClient, "Application that employs the research agent", authNone, grantCode).mayAct = AgentClient
-	add(resourceServerClientID, "Notes server", authBasic, grantExchange).Scopes = []string{scopeUpstream}
+	add(ResourceServerClient, "Notes server", authBasic, grantExchange).Scopes = []string{scopeUpstream}
 
 	var err error
 	if signer.Key, err = tokens.NewIssuer(signer.ID); err != nil {
@@ -131,7 +131,7 @@ func (s *AuthServer) Clients() []Client {
 }
 
 // resourceServerSecret is what the resource server authenticates with.
-func (s *AuthServer) resourceServerSecret() string { return s.preset[resourceServerClientID].Secret }
+func (s *AuthServer) resourceServerSecret() string { return s.preset[ResourceServerClient].Secret }
 
 // client finds a client, or returns nil.
 func (s *AuthServer) client(id string) *Client {

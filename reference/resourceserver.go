@@ -23,9 +23,9 @@ const (
 	scopeUpstream = "upstream.read"
 )
 
-// resourceServerClientID is the confidential client that the resource server is
+// ResourceServerClient is the confidential client that the resource server is
 // to the authorization server, for token exchange and introspection.
-const resourceServerClientID = "reference-resource-server"
+const ResourceServerClient = "reference-resource-server"
 
 // A ResourceServer serves two MCP servers, each a protected resource of its own:
 // a token for one is a foreign token to the other.

@@ -25,7 +25,8 @@ var (
 	ActorFromForm    = declare("actor-from-form", "takes the actor from a parameter of the exchange")
 	ActSubject       = declare("act-subject", "makes the actor the subject of what was exchanged")
 	ActForgotten     = declare("act-forgotten", "keeps only the newest actor")
-	ActDropped       = declare("act-dropped", "issues tokens without act in exchange for ones that have it", "as-exchange-actors")
+	ActDropped       = declare("act-dropped", "issues tokens without act in exchange for ones that have it")
+	ActUnbounded     = declare("act-unbounded", "lets tokens be exchanged from client to client for ever")
 	MayActIgnored    = declare("may-act-ignored", "lets others act than may_act names")
 )
 
