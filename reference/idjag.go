@@ -242,12 +242,10 @@ func (s *AuthServer) identityOverlooked(check string, t *tokens.Token, provider 
 	case tokens.CheckAudience:
 		return s.identityAudienceOverlooked(t)
 	case checkClient:
-		_, named := t.String("client_id")
+		_, named := t.Claims["client_id"]
 		return s.faults.Has(fault.IDJAGAnyClient) || !named && s.faults.Has(fault.IDJAGClaimsOptional)
 	case checkLifetime:
 		return s.faults.Has(fault.IDJAGLongLived)
-	case checkBinding:
-		return s.faults.Has(fault.IDJAGUnbound)
 	}
 	return false
 }
@@ -329,9 +327,12 @@ func (s *AuthServer) identityScopes(client *Client, t *tokens.Token, asked strin
 // ours; the request can repeat it and not change it.
 func (s *AuthServer) identityResource(t *tokens.Token, asked []string) (any, *denial) {
 	resource, named := t.String("resource")
+	issuer, _ := t.String("iss")
 	switch {
 	case s.faults.Has(fault.IDJAGResourceBroad):
 		return s.everything(), nil
+	case issuer == s.issuer && s.faults.Has(fault.IDPRedeemsOwn):
+		return s.endpoint, nil
 	case s.faults.Has(fault.IDJAGResourceWidens) && len(asked) == 1:
 		resource = asked[0]
 	case !named:
@@ -369,9 +370,12 @@ func (s *AuthServer) identityUsed(t *tokens.Token) *denial {
 	return nil
 }
 
-// identityClient is the client that an assertion names, for the fault that asks
-// for no other proof.
+// identityClient is the client that an assertion or a request for one names, for
+// the faults that ask for no other proof.
 func (s *AuthServer) identityClient(p params) *Client {
+	if p.get("requested_token_type") == tokenTypeIDJAG && s.faults.Has(fault.IDPUnproved) {
+		return s.client(p.get("client_id"))
+	}
 	t, err := tokens.Parse(p.get("assertion"))
 	if err != nil || !s.faults.Has(fault.IDJAGUnauthenticated) {
 		return nil

@@ -72,7 +72,7 @@ func (s *AuthServer) issueIdentity(client *Client, p params) (map[string]any, *d
 
 // identitySubject is the user of an ID token that we issued to this very client.
 func (s *AuthServer) identitySubject(client *Client, p params) (string, *denial) {
-	if client.AuthMethod == authNone && !s.faults.Has(fault.IDPUnproved) {
+	if client.AuthMethod == authNone {
 		return "", refuse(invalidClient, "a client has to prove who it is to get an identity assertion")
 	}
 	if p.get("subject_token_type") != tokenTypeID {

@@ -378,7 +378,7 @@ var _ = suites.Register(identityCheck(suites.Check{
 	Cites:    cited("ID-JAG, 3.1", "ID-JAG, 6.3", "RFC 8725, 3.8"),
 	Covers:   []string{"idjag-subject-resolution"},
 	Remedy:   "Keep accounts under iss and sub together (and the tenant, where there is one); never find one by an email address that a provider only passes on.",
-	Faults:   []fault.Fault{fault.IDJAGSubjectAlone, fault.IDJAGSubjectByEmail, fault.IDJAGKeyOfAnother},
+	Faults:   []fault.Fault{fault.IDJAGSubjectAlone, fault.IDJAGSubjectByEmail},
 	Specs: func(d *probes.Deployment) {
 		e := func() *probes.Enterprise { return d.Target.Enterprise }
 		tried := d.TryIdentity(func(context.Context) ([]probes.IdentityTry, error) {
@@ -392,9 +392,8 @@ var _ = suites.Register(identityCheck(suites.Check{
 					Claims: []tokens.Mutation{tokens.Claim("sub", unknown), tokens.Claim("email", e().Email), tokens.Claim("email_verified", true)}})
 			}
 			if other := e().Other; other != nil {
-				all = append(all,
-					probes.IdentityTry{Name: "the user's sub at another provider", Signer: other, Claims: []tokens.Mutation{tokens.Claim("iss", other.URL), tokens.Without("email")}},
-					probes.IdentityTry{Name: "the user's sub, signed by another provider", Signer: other, Claims: []tokens.Mutation{tokens.Without("email")}})
+				all = append(all, probes.IdentityTry{Name: "the user's sub at another provider", Signer: other,
+					Claims: []tokens.Mutation{tokens.Claim("iss", other.URL), tokens.Without("email")}})
 			}
 			return all, nil
 		})
