@@ -40,6 +40,9 @@ type Target struct {
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
 	Upstream UpstreamWatcher // what reached the upstream, if we can see it
 
+	Introspection IntrospectionLab // answers of the introspection endpoint, if we can choose them
+	Keys          KeyLab           // what keys are published, if we can choose
+
 	Introspector *StaticClient // the resource server's own client, which may introspect; nil: not known
 	Enterprise   *Enterprise   // an identity provider of ours that is trusted; nil: none
 	Chaining     *Chaining     // what identity assertions are issued for; nil: not known

@@ -35,6 +35,7 @@ func referenceGrants(t *Target, s *reference.Server) {
 		c := clients[id]
 		return &c
 	}
+	t.Introspection, t.Keys = introspectionLab{s.AuthServer}, keyLab{s.AuthServer}
 	t.Introspector = client(reference.ResourceServerClient)
 	providers := s.AuthServer.IdentityProviders()
 	t.Enterprise = &Enterprise{

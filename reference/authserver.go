@@ -40,6 +40,9 @@ type AuthServer struct {
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
 	providers    []*IdentityProvider
+
+	odd   oddities
+	spare spareKey
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -113,6 +116,9 @@ func (s *AuthServer) routes() http.Handler {
 
 	// Resource servers only.
 	mux.HandleFunc("POST "+path+"/introspect", s.introspect)
+	if s.faults.Has(fault.IntrospectByGet) {
+		mux.HandleFunc("GET "+path+"/introspect", s.introspect)
+	}
 	return mux
 }
 

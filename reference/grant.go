@@ -81,7 +81,7 @@ func (s *AuthServer) issueAccess(a accessRequest) (string, error) {
 	token := secret()
 	if !s.variants.Has(variant.OpaqueTokens) {
 		var err error
-		if token, err = s.keys.Sign("at+jwt", t.claims); err != nil {
+		if token, err = s.signAccess(t.claims); err != nil {
 			return "", err
 		}
 	}
@@ -117,6 +117,7 @@ func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims
 		claims["auth_time"] = a.grant.signedIn.Unix()
 	}
 	s.claimActors(claims, a)
+	s.misclaim(claims)
 	if s.faults.Has(fault.AudienceMissing) {
 		delete(claims, "aud")
 	}
@@ -129,6 +130,26 @@ func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims
 		claims["https://example.com/claims/département"] = map[string]any{"nested": []any{1.5, nil, true}}
 	}
 	return claims
+}
+
+// signAccess signs with our key, which nobody but us has: whoever verifies tokens
+// cannot make them.
+func (s *AuthServer) signAccess(claims tokens.Claims) (string, error) {
+	if s.faults.Has(fault.TokenSymmetric) {
+		return tokens.SignShared("at+jwt", claims, []byte(s.resourceServerSecret()))
+	}
+	return s.keys.Sign("at+jwt", claims)
+}
+
+// misclaim holds the faults that say too little or too much.
+func (s *AuthServer) misclaim(claims tokens.Claims) {
+	if s.faults.Has(fault.TokenClaimsMissing) {
+		delete(claims, "iat")
+		delete(claims, "jti")
+	}
+	if s.faults.Has(fault.TokenPersonalData) {
+		claims["email"], claims["birthdate"], claims["phone_number"] = "alice@home.example", "1990-01-01", "+1 555 0100"
+	}
 }
 
 // claimActors says who acts: the newest actor holds the older ones (RFC 8693,

@@ -19,6 +19,8 @@ func (v *verifier) overlooks(ctx context.Context, check string, t *tokens.Token)
 		return false
 	}
 	switch check {
+	case checkActor:
+		return v.faults.Has(fault.ActMalformed)
 	case tokens.CheckType:
 		return v.faults.Has(fault.AcceptAnyType) || v.believesIDToken(t)
 	case tokens.CheckCritical:

@@ -27,6 +27,8 @@ type Options struct {
 
 	Users []User // default: DefaultUsers
 
+	Patience time.Duration // with the authorization server; default 5 seconds
+
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
@@ -74,6 +76,9 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if rs.faults.Has(fault.AcceptEncrypted) {
+		rs.shareKeys(as.Keys())
+	}
 	as.serveResources(rs.Endpoint(), rs.OtherEndpoint(), up.URL())
 
 	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users}
@@ -117,6 +122,7 @@ func (o *Options) setDefaults() {
 	if o.Users == nil {
 		o.Users = DefaultUsers
 	}
+	setDefault(&o.Patience, askTimeout)
 	setDefault(&o.AccessTokenLifetime, 5*time.Minute)
 	setDefault(&o.RefreshTokenLifetime, 24*time.Hour)
 	setDefault(&o.CodeLifetime, time.Minute)

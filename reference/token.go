@@ -153,7 +153,7 @@ func (s *AuthServer) readsQuery(r *http.Request) bool {
 	onToken := strings.HasSuffix(r.URL.Path, "/token")
 	switch r.Method {
 	case http.MethodGet:
-		return onToken && s.faults.Has(fault.TokenByGet) || !onToken && s.faults.Has(fault.RevokeByGet)
+		return onToken && s.faults.Has(fault.TokenByGet) || !onToken && (s.faults.Has(fault.RevokeByGet) || s.faults.Has(fault.IntrospectByGet))
 	case http.MethodPost:
 		return onToken && r.URL.RawQuery != "" && s.faults.Has(fault.TokenFromQuery)
 	}

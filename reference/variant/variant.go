@@ -28,6 +28,9 @@ var (
 	FormPostConsent  = Variant{"cancel-first", "puts the refusing button first and names fields unusually on its login and consent pages"}
 	ModernOnly       = Variant{"modern-only", "speaks only revision 2026-07-28 of MCP, which has no sessions"}
 	OpaqueTokens     = Variant{"opaque-tokens", "issues opaque access tokens"}
+
+	IntrospectionCache = Variant{"introspection-cache", "issues opaque access tokens and caches what introspection says of them"}
+	PhantomTokens      = Variant{"phantom-tokens", "issues opaque access tokens, for which a gateway gets JWTs"}
 )
 
 // All returns every variant.
@@ -35,7 +38,7 @@ func All() []Variant {
 	return []Variant{
 		PathIssuer, OIDCOnly, AudienceArray, ErrorPage, ConsentAlways, NoConsent, ManyChallenges, OddChallenge,
 		NoRefreshTokens, ExtraClaims, RootMetadataOnly, NoRegistration, ScriptedRedirect, FormPostConsent, OpaqueTokens,
-		ModernOnly,
+		ModernOnly, IntrospectionCache, PhantomTokens,
 	}
 }
 
@@ -57,6 +60,9 @@ func Of(variants ...Variant) Set {
 	s := Set{}
 	for _, v := range variants {
 		s[v] = true
+		if v == IntrospectionCache || v == PhantomTokens {
+			s[OpaqueTokens] = true
+		}
 	}
 	return s
 }
