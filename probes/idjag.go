@@ -174,6 +174,57 @@ func (d *Deployment) identityAsking(ctx context.Context, t IdentityTry) (Asking,
 	return Asking{Name: t.Name, Client: client, Form: identityForm(assertion), Change: t.Request}, nil
 }
 
+// A BoundIdentity is what came of identity assertions that are bound to a key.
+type BoundIdentity struct {
+	Sound    *Tokens // with the proof of that key
+	Unproved []Asked // without
+}
+
+// BindIdentity uses identity assertions that are bound to a key (ID-JAG, section
+// 8.6.1.2): with the proof of that key, with none, with another's, and with an old
+// one.
+func (d *Deployment) BindIdentity(ctx context.Context) (*BoundIdentity, error) {
+	if _, err := d.SoundIdentity(ctx); err != nil {
+		return nil, err
+	}
+	h, err := d.NewHolder(ctx)
+	if err != nil {
+		return nil, err
+	}
+	other, err := d.NewHolder(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &BoundIdentity{}
+	use := func(ctx context.Context, v Proving) (*Tokens, error) {
+		assertion, err := d.assertIdentity(ctx, nil, tokens.Claim("cnf", map[string]any{"jkt": h.Key}))
+		if err != nil {
+			return nil, err
+		}
+		if v.None {
+			return d.TokenRequest(ctx, d.EnterpriseClient(), identityForm(assertion))
+		}
+		return d.ProvenRequest(ctx, d.EnterpriseClient(), identityForm(assertion), h, v)
+	}
+	if b.Sound, err = use(wire.For(ctx, "control"), Proving{}); err != nil {
+		return nil, err
+	}
+	for _, v := range []Proving{
+		{Name: "no proof", None: true}, {Name: "the proof of another key", By: other},
+		{Name: "an old proof", Mutate: []tokens.Mutation{tokens.Dated("iat", -time.Hour)}},
+	} {
+		t, err := use(wire.For(ctx, "attack"), v)
+		if err != nil {
+			return nil, err
+		}
+		b.Unproved = append(b.Unproved, Asked{Asking{Name: v.Name}, t})
+	}
+	return b, d.after(ctx, "identity assertion", func(ctx context.Context) error {
+		_, err := d.soundIdentity(ctx)
+		return err
+	})
+}
+
 // ReplayIdentity redeems one identity assertion twice.
 func (d *Deployment) ReplayIdentity(ctx context.Context) (second *Tokens, err error) {
 	if _, err := d.SoundIdentity(ctx); err != nil {

@@ -43,6 +43,7 @@ type Client struct {
 	Key *tokens.Issuer
 
 	SelfRegistered bool
+	boundTokens    bool                       // it takes no other than DPoP-bound ones
 	jwks           json.RawMessage            // public keys, for private_key_jwt
 	described      map[string]json.RawMessage // other metadata, as registered
 	manager        string                     // digest of the registration access token
@@ -111,6 +112,10 @@ func (s *AuthServer) presetClients() error {
 	add(DelegatingClient, "Application that employs the research agent", authNone, grantCode).mayAct = AgentClient
 	add(ResourceServerClient, "Notes server", authBasic, grantExchange).Scopes = []string{scopeUpstream}
 
+	for _, c := range s.options.Clients {
+		s.preset[c.ID] = &c
+		s.presetOrder = append(s.presetOrder, c.ID)
+	}
 	var err error
 	if signer.Key, err = tokens.NewIssuer(signer.ID); err != nil {
 		return err

@@ -17,6 +17,7 @@ type grant struct {
 	scopes           []string
 	resources        []string
 	nonce            string
+	key              string // thumbprint of the key that its tokens are bound to, if they are
 	signedIn         time.Time
 	until            time.Time // no refreshing beyond
 	defaulted        bool      // the client named no resource
@@ -118,6 +119,7 @@ func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims
 	}
 	s.claimActors(claims, a)
 	s.misclaim(claims)
+	s.confirm(claims, a)
 	if s.faults.Has(fault.AudienceMissing) {
 		delete(claims, "aud")
 	}
@@ -138,7 +140,7 @@ func (s *AuthServer) signAccess(claims tokens.Claims) (string, error) {
 	if s.faults.Has(fault.TokenSymmetric) {
 		return tokens.SignShared("at+jwt", claims, []byte(s.resourceServerSecret()))
 	}
-	return s.keys.Sign("at+jwt", claims)
+	return s.sign("at+jwt", claims)
 }
 
 // misclaim holds the faults that say too little or too much.
@@ -185,7 +187,7 @@ func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, re
 	if err != nil {
 		return nil, refuse(serverError, "the token cannot be signed")
 	}
-	response := s.accessResponse(access, scopes)
+	response := s.typed(s.accessResponse(access, scopes), g)
 	if s.mayRefresh(client) {
 		response["refresh_token"] = s.issueRefresh(g)
 	}
@@ -237,5 +239,8 @@ func (s *AuthServer) idToken(g *grant) (string, error) {
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
 	}
-	return s.keys.Sign("JWT", claims)
+	if s.faults.Has(fault.AuthTimeMissing) {
+		delete(claims, "auth_time")
+	}
+	return s.sign("JWT", claims)
 }

@@ -68,7 +68,7 @@ func (s *AuthServer) redeemIdentity(client *Client, p params) (map[string]any, *
 	if provider == nil {
 		return nil, refuse(invalidGrant, "the assertion's issuer is not trusted")
 	}
-	for _, c := range s.identityChecks(provider, client) {
+	for _, c := range s.identityChecks(provider, client, p.get(provenKey)) {
 		if err := c.Test(t); err != nil && !s.identityOverlooked(c.Name, t, provider) {
 			return nil, refuse(invalidGrant, "the assertion is refused: %v", err)
 		}
@@ -88,17 +88,18 @@ func (s *AuthServer) redeemIdentity(client *Client, p params) (map[string]any, *
 	if problem := s.identityUsed(t); problem != nil {
 		return nil, problem
 	}
-	return s.identityTokens(client, user, scopes, resource)
+	return s.identityTokens(&grant{client: client.ID, user: user, scopes: scopes, signedIn: s.now(), key: p.get(provenKey)}, resource)
 }
 
-func (s *AuthServer) identityTokens(client *Client, user string, scopes []string, resource any) (map[string]any, *denial) {
+func (s *AuthServer) identityTokens(g *grant, resource any) (map[string]any, *denial) {
 	one, _ := resource.(string)
-	g := s.allow(&grant{client: client.ID, user: user, scopes: scopes, resources: []string{one}, signedIn: s.now()})
-	access, err := s.issueAccess(accessRequest{grant: g, client: client.ID, scopes: scopes, resource: resource})
+	g.resources = []string{one}
+	s.allow(g)
+	access, err := s.issueAccess(accessRequest{grant: g, client: g.client, scopes: g.scopes, resource: resource})
 	if err != nil {
 		return nil, refuse(serverError, "the token cannot be signed")
 	}
-	response := s.accessResponse(access, scopes)
+	response := s.typed(s.accessResponse(access, g.scopes), g)
 	if s.faults.Has(fault.IDJAGRefreshToken) {
 		response["refresh_token"] = s.issueRefresh(g)
 	}
@@ -132,7 +133,7 @@ const (
 )
 
 // identityChecks are what ID-JAG, sections 3.1 and 4.4.1, ask of an assertion.
-func (s *AuthServer) identityChecks(provider *IdentityProvider, client *Client) []tokens.Check {
+func (s *AuthServer) identityChecks(provider *IdentityProvider, client *Client, proven string) []tokens.Check {
 	expected := tokens.Expected{
 		Issuer: provider.Keys.URL,
 		Key:    func(kid string) (tokens.Key, error) { return keyOf(provider.Keys, kid) },
@@ -158,7 +159,12 @@ func (s *AuthServer) identityChecks(provider *IdentityProvider, client *Client) 
 			}
 			return nil
 		}},
-		tokens.Check{Name: checkBinding, Test: isUnbound},
+		tokens.Check{Name: checkBinding, Test: func(t *tokens.Token) error {
+			if _, bound := t.Claims["cnf"]; bound && (t.Confirmation() == "" || t.Confirmation() != proven) {
+				return errors.New("it is bound to a key that was not proved")
+			}
+			return nil
+		}},
 	)
 }
 
@@ -197,20 +203,27 @@ func hasIdentityClaims(t *tokens.Token) error {
 	return nil
 }
 
-// isUnbound refuses assertions that are bound to a key (ID-JAG, section 8.6.1.2):
-// the proof would have to be checked.
-func isUnbound(t *tokens.Token) error {
-	if _, bound := t.Claims["cnf"]; bound {
-		return errors.New("it is bound to a key that was not proved")
-	}
-	return nil
-}
-
 func keyOf(issuer *tokens.Issuer, kid string) (tokens.Key, error) {
 	jwks, err := issuer.JWKS()
 	if err != nil {
 		return tokens.Key{}, err
 	}
+	return keyAmong(jwks, kid)
+}
+
+// ownKey finds a key that we sign with.
+func (s *AuthServer) ownKey(kid string) (tokens.Key, error) {
+	jwks, err := s.keys.JWKS()
+	if err == nil {
+		jwks, err = s.everyKey(jwks)
+	}
+	if err != nil {
+		return tokens.Key{}, err
+	}
+	return keyAmong(jwks, kid)
+}
+
+func keyAmong(jwks json.RawMessage, kid string) (tokens.Key, error) {
 	set, err := tokens.ParseKeySet(jwks)
 	if err != nil {
 		return tokens.Key{}, err
@@ -246,6 +259,8 @@ func (s *AuthServer) identityOverlooked(check string, t *tokens.Token, provider 
 		return s.faults.Has(fault.IDJAGAnyClient) || !named && s.faults.Has(fault.IDJAGClaimsOptional)
 	case checkLifetime:
 		return s.faults.Has(fault.IDJAGLongLived)
+	case checkBinding:
+		return s.faults.Has(fault.IDJAGUnbound)
 	}
 	return false
 }
@@ -359,14 +374,13 @@ func (s *AuthServer) identityResource(t *tokens.Token, asked []string) (any, *de
 func (s *AuthServer) identityUsed(t *tokens.Token) *denial {
 	issuer, _ := t.String("iss")
 	id, _ := t.String("jti")
-	expires, err := t.Time("exp")
-	if id == "" || err != nil || s.faults.Has(fault.IDJAGReplayed) {
+	if id == "" || s.faults.Has(fault.IDJAGReplayed) {
 		return nil
 	}
 	if _, used := s.assertions.get(issuer+" "+id, s.now()); used {
 		return refuse(invalidGrant, "the assertion was used before")
 	}
-	s.assertions.put(issuer+" "+id, true, expires.Add(tokens.Leeway))
+	s.assertions.put(issuer+" "+id, true, s.now().Add(2*maxIDJAGLifetime))
 	return nil
 }
 

@@ -24,6 +24,7 @@ var (
 	IDJAGResourceUnknown = declare("idjag-resource-unknown", "takes identity assertions for resources that it does not serve")
 	IDJAGResourceBroad   = declare("idjag-resource-broad", "issues tokens for all resources in exchange for an identity assertion")
 	IDJAGRefreshToken    = declare("idjag-refresh-token", "issues refresh tokens in exchange for identity assertions")
+	IDJAGUnbound         = declare("idjag-unbound", "asks for no proof of the key that an identity assertion is bound to")
 	IDJAGUnadvertised    = declare("idjag-unadvertised", "does not say that it takes identity assertions")
 	IDJAGGrantUnlisted   = declare("idjag-grant-unlisted", "says that it takes identity assertions but not by which grant type")
 	IDJAGTrustPublished  = declare("idjag-trust-published", "publishes which identity providers it trusts")

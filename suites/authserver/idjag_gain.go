@@ -153,3 +153,27 @@ var _ = suites.Register(identityCheck(suites.Check{
 		})
 	},
 }))
+
+var _ = suites.Register(identityCheck(suites.Check{
+	ID:       "as-idjag-proof",
+	Title:    "An identity assertion that is bound to a key is used with that key",
+	Area:     suites.IdentityAssertion,
+	Level:    suites.Must,
+	Severity: suites.High,
+	Cites:    cited("ID-JAG, 8.6.1.2", "RFC 9449, 5"),
+	Covers:   []string{"idjag-proof-of-possession"},
+	Remedy:   "Compare cnf.jkt of the assertion with the key of the DPoP proof; if you know nothing of DPoP, refuse assertions that have cnf.",
+	Faults:   []fault.Fault{fault.IDJAGUnbound},
+	Specs: func(d *probes.Deployment) {
+		tried := probes.Start(d, d.BindIdentity)
+
+		It("and with no other, or none", func(ctx SpecContext) {
+			b, err := tried.Await(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			if !b.Sound.Issued() {
+				d.Note("identity assertions that are bound to a key are refused altogether: %s", b.Sound.Error)
+			}
+			Expect(taken(b.Unproved)).To(BeEmpty(), "an access token was issued for a bound assertion with")
+		})
+	},
+}))
