@@ -98,7 +98,7 @@ func (s *AuthServer) identitySubject(client *Client, p params) (string, *denial)
 
 // idTokenChecks are for ID tokens of ours that were issued to the client.
 func (s *AuthServer) idTokenChecks(client string) []tokens.Check {
-	expected := tokens.Expected{Issuer: s.issuer, Key: s.ownKey}
+	expected := tokens.Expected{Issuer: s.issuer, Key: s.ownKey, Now: s.now}
 	checks := slices.DeleteFunc(expected.Checks(), func(c tokens.Check) bool {
 		return slices.Contains([]string{tokens.CheckType, tokens.CheckAudience, tokens.CheckSubject, tokens.CheckScope}, c.Name)
 	})
