@@ -45,6 +45,14 @@ type Target struct {
 
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
 	Upstream UpstreamWatcher // what reached the upstream, if we can see it
+
+	Introspection IntrospectionLab // answers of the introspection endpoint, if we can choose them
+	Keys          KeyLab           // what keys are published, if we can choose
+
+	Introspector *StaticClient // the resource server's own client, which may introspect; nil: not known
+	Enterprise   *Enterprise   // an identity provider of ours that is trusted; nil: none
+	Chaining     *Chaining     // what identity assertions are issued for; nil: not known
+	Exchange     *Exchange     // who may exchange tokens for what; nil: not known
 }
 
 // Ours says which parties of a deployment are our own.
@@ -157,6 +165,7 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	for _, c := range t.Clients {
 		client.Redactor.Learn("client_secret", c.Secret)
 	}
+	t.learnSecrets(client.Redactor)
 	for _, c := range t.Machines {
 		client.Redactor.Learn("client_secret", c.Secret)
 	}

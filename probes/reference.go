@@ -28,6 +28,7 @@ func Reference(s *reference.Server) Target {
 	for _, u := range s.Users() {
 		t.Users = append(t.Users, User(u))
 	}
+	referenceGrants(&t, s)
 	for _, c := range s.AuthServer.Clients() {
 		if c.ID == reference.MachineClient {
 			t.Machines = append(t.Machines, StaticClient{ID: c.ID, Secret: c.Secret, Method: c.AuthMethod})

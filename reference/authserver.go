@@ -46,8 +46,12 @@ type AuthServer struct {
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
 	pushes       *shelf[*pushed]
-	proofs       *proofGuard // of token requests
-	workloads    []*Workload // that are entitled to something
+	providers    []*IdentityProvider
+
+	odd       oddities
+	spare     spareKey
+	proofs    *proofGuard // of token requests
+	workloads []*Workload // that are entitled to something
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -80,6 +84,9 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	if err := s.presetClients(); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	if err := s.identityProviders(); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	if err := s.trustWorkloads(); err != nil {
@@ -129,6 +136,9 @@ func (s *AuthServer) routes() http.Handler {
 
 	// Resource servers only.
 	mux.HandleFunc("POST "+path+"/introspect", s.introspect)
+	if s.faults.Has(fault.IntrospectByGet) {
+		mux.HandleFunc("GET "+path+"/introspect", s.introspect)
+	}
 	return mux
 }
 

@@ -33,6 +33,7 @@ func (s *AuthServer) issueCode(q *authRequest, user *session) string {
 	g := s.allow(&grant{
 		client: q.client.ID, user: user.user, scopes: q.scopes, resources: q.resources,
 		nonce: q.nonce, signedIn: user.since, defaulted: q.defaulted,
+		agent: q.agentID(),
 	})
 	expires := s.now().Add(s.options.CodeLifetime)
 	code := s.newCode()
@@ -85,6 +86,9 @@ func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *deni
 	}
 	resource, problem := s.resourceAllowed(p.list("resource"), code.grant)
 	if problem != nil {
+		return nil, problem
+	}
+	if code.grant.acting, problem = s.redeemingAgent(code.grant, client, p); problem != nil {
 		return nil, problem
 	}
 	code.used, code.grant.key = true, p.get(provenKey)

@@ -25,7 +25,8 @@ type consentPage struct {
 	Upstream  *upstreamAsk // only there
 	Scopes    []string
 	Resources []string
-	Refusal   bool // put the refusing button first
+	Agent     string // that is to act for the user, if any
+	Refusal   bool   // put the refusing button first
 }
 
 func (s *AuthServer) showConsent(w http.ResponseWriter, r *http.Request) {
@@ -59,6 +60,7 @@ func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 		Target:    destination(q.redirectURI),
 		Scopes:    meanings(q.scopes),
 		Resources: q.resources,
+		Agent:     s.agentName(q),
 		Refusal:   s.variants.Has(variant.FormPostConsent),
 	}
 	leads := q.redirectURI

@@ -60,6 +60,9 @@ func (s *AuthServer) loginPage(tx *transaction, name string, wrong bool) step {
 	}
 	if page.Agree {
 		page.Scopes = meanings(tx.request.scopes)
+		if agent := s.agentName(tx.request); agent != "" {
+			page.Scopes = append(page.Scopes, "Let "+agent+" act for you")
+		}
 	}
 	status := http.StatusOK
 	if wrong {

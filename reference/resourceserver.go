@@ -55,6 +55,10 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 		metadata:  map[string]http.Handler{},
 		endpoints: map[string]*endpoint{},
 	}
+	rs.authority.faults, rs.authority.http.Timeout = rs.faults, o.Patience
+	if rs.variants.Has(variant.IntrospectionCache) {
+		rs.authority.cache = newIntrospectionCache(rs.faults)
+	}
 	main := rs.serve("/mcp", "Reference notes", upstreamURL)
 	main.addNoteTools()
 	main.addUpstreamTool()
@@ -84,6 +88,7 @@ func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 		audience:  e.url,
 		authority: rs.authority,
 		opaque:    rs.variants.Has(variant.OpaqueTokens),
+		phantom:   rs.variants.Has(variant.PhantomTokens),
 		faults:    rs.faults,
 		upstream:  upstreamURL,
 		ahead:     clockAhead(rs.variants),
@@ -238,6 +243,9 @@ func (e *endpoint) authenticate(r *http.Request) (*caller, error) {
 		return nil, err
 	}
 	who, err := e.verifier.verify(r.Context(), token)
+	if err == nil && r.Header.Get(identityHeader) != "" && e.faults.Has(fault.PhantomHeader) {
+		who.Subject = r.Header.Get(identityHeader)
+	}
 	if err != nil && e.faults.Has(fault.SessionOutlivesToken) && errors.Is(err, errExpired) {
 		if owner := e.sessionOwner(r); owner != nil {
 			return owner, nil

@@ -28,6 +28,7 @@ type Options struct {
 
 	Users []User // default: DefaultUsers
 
+	Patience   time.Duration                          // with the authorization server; default 5 seconds
 	Host       string                                 // name that the servers go by, which has to lead to where they listen; default: their addresses
 	Clients    []Client                               // further clients that the operator has registered
 	Observe    func(*Observation)                     // hears of every request, possibly of several at once
@@ -101,6 +102,9 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if rs.faults.Has(fault.AcceptEncrypted) {
+		rs.shareKeys(as.Keys())
+	}
 	as.serveResources(rs.Endpoint(), rs.OtherEndpoint(), up.URL())
 	rs.authority.trust(secured.roots())
 	up.verifier.authority.trust(secured.roots())
@@ -153,6 +157,7 @@ func (o *Options) setDefaults() {
 	if o.Users == nil {
 		o.Users = DefaultUsers
 	}
+	setDefault(&o.Patience, askTimeout)
 	setDefault(&o.AccessTokenLifetime, 5*time.Minute)
 	setDefault(&o.RefreshTokenLifetime, 24*time.Hour)
 	setDefault(&o.CodeLifetime, time.Minute)

@@ -204,10 +204,11 @@ func (s *AuthServer) browserCookie(r *http.Request) string {
 }
 
 // consentKey is what a remembered consent covers: no other client, redirect URI,
-// scope or resource.
+// scope, resource or agent.
 func (q *authRequest) consentKey() string {
 	return url.Values{
 		"client": {q.client.ID}, "redirect": {q.redirectURI}, "scope": q.scopes, "resource": q.resources,
+		"agent": {q.agentID()},
 	}.Encode()
 }
 
