@@ -37,6 +37,8 @@ type Target struct {
 	VisitTimeout     time.Duration // of one authorization request in a user agent; default 45 s
 	Wait             time.Duration // how long a check may wait for something to expire; default 10 s
 
+	Documents Documents // where the run publishes documents for the authorization server to fetch
+
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
 	Upstream UpstreamWatcher // what reached the upstream, if we can see it
 }
@@ -70,6 +72,9 @@ func (t *Target) setDefaults() {
 	if t.Wait <= 0 {
 		t.Wait = 10 * time.Second
 	}
+	if t.Documents.Patience <= 0 {
+		t.Documents.Patience = 30 * time.Second
+	}
 	if t.VisitTimeout <= 0 {
 		t.VisitTimeout = 45 * time.Second
 	}
@@ -102,6 +107,7 @@ type bench struct {
 	ledger     ledger
 	tally      tally
 	created    created
+	aftermath  aftermath
 
 	discovery  *Shared[*Discovery]
 	client     *Shared[*Client]

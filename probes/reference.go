@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"time"
 
 	"github.com/mcpassay/mcpassay/reference"
 )
@@ -21,6 +22,7 @@ func Reference(s *reference.Server) Target {
 		},
 		Disturb:      true,
 		CodeLifetime: s.CodeLifetime(),
+		Documents:    Documents{Trust: s.AuthServer.TrustDocuments, Patience: 3 * time.Second},
 	}
 	for _, u := range s.Users() {
 		t.Users = append(t.Users, User(u))

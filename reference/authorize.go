@@ -66,6 +66,10 @@ func (s *AuthServer) authorize(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 	}
 	browser := s.browserCookie(r)
+	if refused := s.describeAsker(r.Context(), params(query)); refused != nil {
+		s.write(w, *refused)
+		return
+	}
 	s.mu.Lock()
 	next := s.begin(r, params(query), browser)
 	s.mu.Unlock()

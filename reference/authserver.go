@@ -38,7 +38,10 @@ type AuthServer struct {
 	codes        *shelf[*authCode]    // by digest
 	refreshes    *shelf[*refreshToken]
 	accesses     *shelf[*accessToken]
-	assertions   *shelf[bool] // client assertions seen, by client and jti
+	assertions   *shelf[bool]        // client assertions seen, by client and jti
+	documents    *shelf[*documented] // clients that documents describe, by URL
+
+	outbound *outbound // has locks of its own
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -57,7 +60,9 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		refreshes:    newShelf[*refreshToken](),
 		accesses:     newShelf[*accessToken](),
 		assertions:   newShelf[bool](),
+		documents:    newShelf[*documented](),
 	}
+	s.outbound = newOutbound(s.faults)
 	if s.variants.Has(variant.PathIssuer) {
 		s.issuer += "/tenants/acme"
 	}

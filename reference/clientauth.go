@@ -31,6 +31,9 @@ func (s *AuthServer) authenticate(r *http.Request, p params) (*Client, *denial) 
 		return nil, problem
 	}
 	client := s.client(shown.id)
+	if asked := s.snapshot(shown.id, p); asked != nil {
+		client = asked
+	}
 	if client != nil && s.excused(shown, p) {
 		return client, nil
 	}
@@ -53,7 +56,8 @@ func (s *AuthServer) authenticate(r *http.Request, p params) (*Client, *denial) 
 func (s *AuthServer) excused(shown presented, p params) bool {
 	return shown.method == authNone &&
 		(s.faults.Has(fault.ClientUnauthenticated) ||
-			s.faults.Has(fault.RefreshUnauthenticated) && p.get("grant_type") == grantRefresh)
+			s.faults.Has(fault.RefreshUnauthenticated) && p.get("grant_type") == grantRefresh ||
+			namesDocument(shown.id) && s.keyOverlooked(p))
 }
 
 func (s *AuthServer) methodAllowed(method string, client *Client) bool {
@@ -147,7 +151,7 @@ const maxAssertionLifetime = time.Hour
 func (s *AuthServer) assertionHolds(assertion string, client *Client) bool {
 	a, err := tokens.VerifyAssertion(assertion, client.jwks)
 	if err != nil {
-		return false
+		return s.faults.Has(fault.DocumentKeyAny) && client.host != ""
 	}
 	now := s.now()
 	forUs := len(a.Audience) == 1 && (a.Audience[0] == s.issuer || a.Audience[0] == s.issuer+"/token")

@@ -46,9 +46,12 @@ type Client struct {
 	described      map[string]json.RawMessage // other metadata, as registered
 	manager        string                     // digest of the registration access token
 	registered     time.Time
+	host           string // of the document that describes it; empty: none does
+	logo, home     string // pages that the document names
 
 	// What only faults look at.
 	askedGrants    []string
+	anyRedirect    bool
 	deleted        bool
 	needsNoConsent bool
 }
@@ -124,8 +127,10 @@ func (s *AuthServer) client(id string) *Client {
 	if c := s.preset[id]; c != nil {
 		return c
 	}
-	c, _ := s.clients.get(id, s.now())
-	return c
+	if c, ok := s.clients.get(id, s.now()); ok {
+		return c
+	}
+	return s.describedClient(id)
 }
 
 // unregistered makes up a client that nobody registered, as only a fault does.

@@ -17,6 +17,7 @@ type consentPage struct {
 	CSRF      string
 	User      string
 	Client    *Client
+	Who       who
 	Target    string
 	Scopes    []string
 	Resources []string
@@ -45,8 +46,9 @@ func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 		Tx:        tx.id,
 		CSRF:      tx.csrf,
 		User:      user.user,
-		Client:    q.client,
-		Target:    destination(q.redirectURI),
+		Client:    s.clientShown(q.client),
+		Who:       s.whoAsks(q),
+		Target:    s.targetShown(q),
 		Scopes:    meanings(q.scopes),
 		Resources: q.resources,
 		Refusal:   s.variants.Has(variant.FormPostConsent),

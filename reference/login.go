@@ -17,6 +17,7 @@ type loginPage struct {
 	Wrong   bool
 	Agree   bool // signing in also agrees
 	Scopes  []string
+	Who     who  // if signing in agrees
 	Refusal bool // put the refusing button first
 }
 
@@ -45,6 +46,8 @@ func (s *AuthServer) loginPage(tx *transaction, name string, wrong bool) step {
 	}
 	if page.Agree {
 		page.Scopes = meanings(tx.request.scopes)
+		page.Who = s.whoAsks(tx.request)
+		page.Who.Target = s.targetShown(tx.request)
 	}
 	status := http.StatusOK
 	if wrong {

@@ -105,6 +105,9 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	if !s.variants.Has(variant.NoRegistration) {
 		document["registration_endpoint"] = s.issuer + "/register"
 	}
+	if s.readsDocuments() {
+		document["client_id_metadata_document_supported"] = true
+	}
 	if s.variants.Has(variant.ExtraClaims) {
 		document["x_example_features"] = map[string]any{"nested": []any{1, "two", nil, map[string]any{}}}
 		document["service_documentation"] = s.issuer + "/docs?lang=en#top"
@@ -161,6 +164,10 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 	},
 	fault.DiscoveryNone: func(m map[string]any, _ string) {
 		m["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256", "none"}
+	},
+	fault.DocumentsUnadvertised: without("client_id_metadata_document_supported"),
+	fault.DocumentsFlagText: func(m map[string]any, _ string) {
+		m["client_id_metadata_document_supported"] = "true"
 	},
 	fault.DiscoveryDeadEndpoint: func(m map[string]any, issuer string) {
 		m["pushed_authorization_request_endpoint"] = issuer + "/par"

@@ -161,7 +161,7 @@ func (q *authRequest) consentKey() string {
 // 8252, section 8.6).
 func (s *AuthServer) needsConsent(tx *transaction, user *session) bool {
 	switch {
-	case tx.agreed, tx.request.client.needsNoConsent:
+	case tx.agreed, tx.request.client.needsNoConsent, s.askedBefore(tx.request.client, user):
 		return false
 	case s.variants.Has(variant.ConsentAlways), tx.request.prompts("consent"):
 		return true
