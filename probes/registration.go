@@ -41,6 +41,8 @@ type Client struct {
 	Answer      *wire.Response // that answer
 
 	RedirectURIs []string // all that are known to be registered
+
+	prove func(f *Form) // authenticates by other means than a secret; nil: none
 }
 
 // Confidential tells whether the client has to authenticate.

@@ -168,6 +168,9 @@ func authenticate(form *Form, c *Client) {
 		form.Values.Set("client_secret", c.Secret)
 	default:
 		form.Values.Set("client_id", c.ID)
+		if c.prove != nil {
+			c.prove(form)
+		}
 	}
 }
 
