@@ -73,7 +73,7 @@ func (t *Target) setDefaults() {
 		t.Wait = 10 * time.Second
 	}
 	if t.Documents.Patience <= 0 {
-		t.Documents.Patience = 30 * time.Second
+		t.Documents.Patience = 10 * time.Second
 	}
 	if t.VisitTimeout <= 0 {
 		t.VisitTimeout = 45 * time.Second

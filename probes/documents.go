@@ -36,7 +36,7 @@ type Documents struct {
 	Trust func(reference.Lab)
 
 	// Patience is how long a document may take before its reader ought to have
-	// given up; default 30 s.
+	// given up; default 10 s.
 	Patience time.Duration
 }
 

@@ -2,7 +2,6 @@ package probes
 
 import (
 	"context"
-	"time"
 
 	"github.com/mcpassay/mcpassay/reference"
 )
@@ -22,7 +21,7 @@ func Reference(s *reference.Server) Target {
 		},
 		Disturb:      true,
 		CodeLifetime: s.CodeLifetime(),
-		Documents:    Documents{Trust: s.AuthServer.TrustDocuments, Patience: 3 * time.Second},
+		Documents:    Documents{Trust: s.AuthServer.TrustDocuments, Patience: s.FetchTimeout() * 3 / 2},
 	}
 	for _, u := range s.Users() {
 		t.Users = append(t.Users, User(u))

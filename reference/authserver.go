@@ -62,7 +62,7 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		assertions:   newShelf[bool](),
 		documents:    newShelf[*documented](),
 	}
-	s.outbound = newOutbound(s.faults)
+	s.outbound = newOutbound(s.faults, o.FetchTimeout)
 	if s.variants.Has(variant.PathIssuer) {
 		s.issuer += "/tenants/acme"
 	}

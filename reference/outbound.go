@@ -20,9 +20,8 @@ import (
 )
 
 const (
-	maxFetched   = 5 << 10 // bytes; what the CIMD draft recommends, section 8.6
-	fetchTimeout = time.Second
-	maxFetches   = 8 // under way at once
+	maxFetched = 5 << 10 // bytes; what the CIMD draft recommends, section 8.6
+	maxFetches = 8       // under way at once
 )
 
 // errFetch says that something could not be fetched. Why is nobody's business:
@@ -43,23 +42,24 @@ type Lab struct {
 // and every spelling read. No redirect is followed, no proxy asked, no credential
 // sent, and neither size nor time nor number is without a limit.
 type outbound struct {
-	faults fault.Set
-	slots  chan struct{}
+	faults  fault.Set
+	timeout time.Duration
+	slots   chan struct{}
 
 	mu     sync.RWMutex
 	lab    Lab
 	client *http.Client
 }
 
-func newOutbound(faults fault.Set) *outbound {
-	o := &outbound{faults: faults, slots: make(chan struct{}, maxFetches)}
+func newOutbound(faults fault.Set, timeout time.Duration) *outbound {
+	o := &outbound{faults: faults, timeout: timeout, slots: make(chan struct{}, maxFetches)}
 	o.trust(Lab{})
 	return o
 }
 
 // trust names the lab. Every other address that is not public stays refused.
 func (o *outbound) trust(lab Lab) {
-	dialer := &net.Dialer{Timeout: fetchTimeout, ControlContext: o.control, Resolver: lab.Resolver}
+	dialer := &net.Dialer{Timeout: o.timeout, ControlContext: o.control, Resolver: lab.Resolver}
 	transport := &http.Transport{
 		Proxy:                  nil, // it would resolve and connect in our stead
 		DialContext:            dialer.DialContext,
@@ -74,7 +74,7 @@ func (o *outbound) trust(lab Lab) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lab = lab
-	o.client = &http.Client{Transport: transport, Timeout: fetchTimeout, CheckRedirect: o.redirect}
+	o.client = &http.Client{Transport: transport, Timeout: o.timeout, CheckRedirect: o.redirect}
 	if o.faults.Has(fault.DocumentUntimed) {
 		o.client.Timeout = 0
 	}

@@ -30,6 +30,10 @@ type Options struct {
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
+
+	// FetchTimeout is how long a document that a client names may take; default 3
+	// seconds.
+	FetchTimeout time.Duration
 }
 
 // A User can sign in at the authorization server.
@@ -102,6 +106,9 @@ func (s *Server) Users() []User { return s.users }
 // CodeLifetime is how long an authorization code can be redeemed.
 func (s *Server) CodeLifetime() time.Duration { return s.AuthServer.options.CodeLifetime }
 
+// FetchTimeout is how long a document that a client names may take.
+func (s *Server) FetchTimeout() time.Duration { return s.AuthServer.options.FetchTimeout }
+
 // Wait blocks until ctx ends, then closes the deployment.
 func (s *Server) Wait(ctx context.Context) error {
 	<-ctx.Done()
@@ -120,6 +127,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.AccessTokenLifetime, 5*time.Minute)
 	setDefault(&o.RefreshTokenLifetime, 24*time.Hour)
 	setDefault(&o.CodeLifetime, time.Minute)
+	setDefault(&o.FetchTimeout, 3*time.Second)
 }
 
 func setDefault(d *time.Duration, value time.Duration) {

@@ -7,7 +7,7 @@ var (
 	FetchAddressText     = declare("fetch-address-text", "refuses internal addresses by how they are spelt")
 	FetchResolvedTwice   = declare("fetch-resolved-twice", "resolves a name once to check the address and once more to connect")
 	FetchRedirects       = declare("fetch-redirects", "follows redirects to a client ID metadata document")
-	FetchRedirectsAny    = declare("fetch-redirects-any", "follows redirects of a client ID metadata document to any address")
+	FetchRedirectsAny    = declare("fetch-redirects-any", "follows redirects of a client ID metadata document to any address", "as-cimd-no-redirects")
 	FetchKeySetAny       = declare("fetch-key-set-any", "fetches the key set that a document names from any address")
 	FetchDescription     = declare("fetch-description", "fetches every URL that a document names, from any address")
 	FetchRegistration    = declare("fetch-registration", "fetches the pages that a registration names")
