@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
-	"github.com/mcpassay/mcpassay/reports"
 )
 
 // assertionType is what client_assertion_type says (RFC 7523, section 2.2).
@@ -42,7 +42,8 @@ type KeyClient struct {
 	*Client
 	Key, Other *tokens.Issuer // Other is in no key set
 	Audience   string         // of its assertions
-	KeySet     *Document      // where its keys are published; nil: in the document itself
+	Document   *Document
+	KeySet     *Document // where its keys are published; nil: in the document itself
 }
 
 // ErrNoKeyClient says that the server takes no document with keys, as it may.
@@ -72,35 +73,48 @@ func (d *Deployment) newKeyClient(ctx context.Context, apart bool) (*KeyClient, 
 	if k.Other, err = tokens.NewIssuer("other"); err != nil {
 		return nil, err
 	}
-	set, err := k.Key.JWKS()
+	p, err := d.published(ctx, Publication{})
 	if err != nil {
 		return nil, err
 	}
-	change := map[string]any{"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256"}
+	k.Client, k.Document = p.Client, p.Document
+	k.Client.Method = "private_key_jwt"
 	if apart {
 		h, err := d.documentHost(ctx)
 		if err != nil {
 			return nil, err
 		}
-		k.KeySet = h.publish("", As(200, "application/json", set))
-		change["jwks_uri"] = k.KeySet.URL
-	} else {
-		change["jwks"] = json.RawMessage(set)
+		k.KeySet = h.publish("", nil)
 	}
-	p, err := d.published(ctx, Publication{Change: change})
-	if err != nil {
+	if err := k.publishKeys(ctx, d); err != nil {
 		return nil, err
 	}
-	k.Client = p.Client
 	k.Client.prove = AssertedBy(k.Key, k.Audience)
 	a, err := d.Attempt(ctx, k.Client, nil, nil)
 	switch {
 	case err != nil:
 		return nil, err
-	case a.Authorization.Code == "":
-		return nil, fmt.Errorf("%w: %s", ErrNoKeyClient, a.Ended())
 	case !a.Issued():
-		return nil, &Blocked{By: "as-cimd-keys", Owner: reports.AuthServer, Err: fmt.Errorf("with its key it gets no token: %s", a.Ended())}
+		return nil, fmt.Errorf("%w (with an assertion signed by ES256: %s)", ErrNoKeyClient, a.Ended())
 	}
 	return k, nil
+}
+
+// publishKeys makes the key of the client the one in its document.
+func (k *KeyClient) publishKeys(ctx context.Context, d *Deployment) error {
+	set, err := k.Key.JWKS()
+	if err != nil {
+		return err
+	}
+	change := map[string]any{
+		"redirect_uris": k.RedirectURIs, "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
+	}
+	if k.KeySet != nil {
+		k.KeySet.Serve(As(http.StatusOK, "application/json", set))
+		change["jwks_uri"] = k.KeySet.URL
+	} else {
+		change["jwks"] = json.RawMessage(set)
+	}
+	k.Document.Serve(AsJSON(d.document(ctx, k.ID, change)))
+	return nil
 }

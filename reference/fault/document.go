@@ -39,7 +39,7 @@ var (
 	DocumentUncached      = declare("document-uncached", "keeps no client ID metadata document although its server allows it")
 	DocumentCachedForever = declare("document-cached-forever", "never reads a client ID metadata document again")
 	DocumentErrorsCached  = declare("document-errors-cached", "remembers that a client ID metadata document could not be read")
-	DocumentReread        = declare("document-reread", "shows users another reading of a client ID metadata document than it acts on")
+	DocumentReread        = declare("document-reread", "shows users another reading of a client ID metadata document than it acts on", "as-cimd-cache-headers")
 	DocumentConsentKept   = declare("document-consent-kept", "asks a user once for each client ID URL, whatever its document says later")
 
 	ConsentHidesRedirect  = declare("consent-hides-redirect", "does not tell users where the answer goes")
