@@ -127,14 +127,13 @@ func (d *Deployment) KeyWithdrawn(ctx context.Context) (Kept, error) {
 		if foreign.Issued() {
 			return Kept{}, &Blocked{By: "as-cimd-keys", Owner: reports.AuthServer, Err: errors.New("assertions by any key authenticate the client of a document")}
 		}
-		old := own.Key
-		if own.Key, err = tokens.NewIssuer("new"); err != nil {
+		old := own.Signer
+		if own.Signer, err = tokens.NewSigner(old.Algorithm()); err != nil {
 			return Kept{}, err
 		}
 		if err := own.publishKeys(ctx, d); err != nil {
 			return Kept{}, err
 		}
-		own.prove = AssertedBy(own.Key, k.Audience)
 		kept, err := d.until(ctx, func() (bool, error) {
 			a, err := d.Attempt(ctx, own.Client, nil, []Mutation{AssertedBy(old, k.Audience)})
 			return err == nil && !a.Issued(), err

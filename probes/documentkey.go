@@ -2,48 +2,36 @@ package probes
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
 )
 
-// assertionType is what client_assertion_type says (RFC 7523, section 2.2).
-const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
-// AssertedBy makes a token request bring a client assertion that is signed with
-// the key (RFC 7523, section 3). A nil key leaves it out.
-func AssertedBy(key *tokens.Issuer, audience string) Mutation {
+// AssertedBy makes a token request bring an assertion of the client that is signed
+// with the key (RFC 7523, section 3). A nil key leaves it out.
+func AssertedBy(key *tokens.Signer, audience string) Mutation {
 	return func(f *Form) {
 		f.Values.Del("client_assertion")
 		f.Values.Del("client_assertion_type")
 		if key == nil {
 			return
 		}
-		id := f.Values.Get("client_id")
-		now := time.Now()
-		assertion, err := key.Sign("JWT", tokens.Claims{
-			"iss": id, "sub": id, "aud": audience, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(),
-		})
-		if err != nil {
-			return // the request stays without one, and is refused
+		c := &Client{ID: f.Values.Get("client_id"), Signer: key, Audience: audience}
+		if assertion, err := c.Assertion(); err == nil { // without one it is refused
+			asserted(f, c, assertion)
 		}
-		f.Values.Set("client_assertion_type", assertionType)
-		f.Values.Set("client_assertion", assertion)
 	}
 }
 
 // A KeyClient is a client whose document declares private_key_jwt.
 type KeyClient struct {
 	*Client
-	Key, Other *tokens.Issuer // Other is in no key set
-	Audience   string         // of its assertions
-	Document   *Document
-	KeySet     *Document // where its keys are published; nil: in the document itself
+	Other    *tokens.Signer // is in no key set
+	Document *Document
+	KeySet   *Document // where its keys are published; nil: in the document itself
 }
 
 // ErrNoKeyClient says that the server takes no document with keys, as it may.
@@ -62,15 +50,17 @@ func (d *Deployment) newKeyClient(ctx context.Context, apart bool) (*KeyClient, 
 	if _, err := d.DocumentClient(ctx); err != nil {
 		return nil, err
 	}
-	discovery, err := d.Discovery(ctx)
+	metadata, err := d.Metadata(ctx)
 	if err != nil {
 		return nil, err
 	}
-	k := &KeyClient{Audience: discovery.Issuer}
-	if k.Key, err = tokens.NewIssuer("client"); err != nil {
-		return nil, err
+	supported, _ := metadata.Strings("token_endpoint_auth_signing_alg_values_supported")
+	alg, ok := tokens.ChooseAlgorithm(supported)
+	if !ok {
+		return nil, ErrNoKeyClient
 	}
-	if k.Other, err = tokens.NewIssuer("other"); err != nil {
+	k := &KeyClient{}
+	if k.Other, err = tokens.NewSigner(alg); err != nil {
 		return nil, err
 	}
 	p, err := d.published(ctx, Publication{})
@@ -78,7 +68,10 @@ func (d *Deployment) newKeyClient(ctx context.Context, apart bool) (*KeyClient, 
 		return nil, err
 	}
 	k.Client, k.Document = p.Client, p.Document
-	k.Client.Method = "private_key_jwt"
+	k.Method = assertionMethod
+	if k.Signer, err = tokens.NewSigner(alg); err != nil {
+		return nil, err
+	}
 	if apart {
 		h, err := d.documentHost(ctx)
 		if err != nil {
@@ -89,25 +82,24 @@ func (d *Deployment) newKeyClient(ctx context.Context, apart bool) (*KeyClient, 
 	if err := k.publishKeys(ctx, d); err != nil {
 		return nil, err
 	}
-	k.Client.prove = AssertedBy(k.Key, k.Audience)
-	a, err := d.Attempt(ctx, k.Client, nil, nil)
-	switch {
-	case err != nil:
+	err = d.settleAudience(ctx, k.Client, metadata)
+	if b := (*Blocked)(nil); errors.As(err, &b) && b.By == "as-code-flow" {
+		return nil, fmt.Errorf("%w: %w", ErrNoKeyClient, b.Err)
+	}
+	if err != nil {
 		return nil, err
-	case !a.Issued():
-		return nil, fmt.Errorf("%w (with an assertion signed by ES256: %s)", ErrNoKeyClient, a.Ended())
 	}
 	return k, nil
 }
 
 // publishKeys makes the key of the client the one in its document.
 func (k *KeyClient) publishKeys(ctx context.Context, d *Deployment) error {
-	set, err := k.Key.JWKS()
+	set, err := k.Signer.JWKS()
 	if err != nil {
 		return err
 	}
 	change := map[string]any{
-		"redirect_uris": k.RedirectURIs, "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
+		"redirect_uris": k.RedirectURIs, "token_endpoint_auth_method": assertionMethod, "token_endpoint_auth_signing_alg": k.Signer.Algorithm(),
 	}
 	if k.KeySet != nil {
 		k.KeySet.Serve(As(http.StatusOK, "application/json", set))

@@ -33,7 +33,7 @@ type Documents struct {
 
 	// Trust tells an authorization server on loopback to trust the documents; nil:
 	// nobody can.
-	Trust func(reference.Lab)
+	Trust func(reference.DocumentLab)
 
 	// Patience is how long a document may take before its reader ought to have
 	// given up; default 10 s.
@@ -139,7 +139,7 @@ func (d *Deployment) startDocuments(ctx context.Context) (*documentHost, error) 
 		return nil, fmt.Errorf("%w: it is not on loopback and cannot reach them; say where it can (documents in the configuration)", ErrNoDocuments)
 	}
 	h := &documentHost{documents: map[string]*Document{}}
-	lab := reference.Lab{}
+	lab := reference.DocumentLab{}
 	listen := func(address, scheme string, certificate *tls.Certificate) (*url.URL, error) {
 		l, err := net.Listen("tcp", address)
 		if err != nil {

@@ -42,6 +42,7 @@ type Client struct {
 	Key *tokens.Issuer
 
 	SelfRegistered bool
+	boundTokens    bool                       // it takes no other than DPoP-bound ones
 	jwks           json.RawMessage            // public keys, for private_key_jwt
 	described      map[string]json.RawMessage // other metadata, as registered
 	manager        string                     // digest of the registration access token

@@ -27,10 +27,12 @@ type documented struct {
 const maxFreshness = time.Hour
 
 // TrustDocuments lets the server read the client documents of a lab.
-func (s *AuthServer) TrustDocuments(lab Lab) { s.outbound.trust(lab) }
+func (s *AuthServer) TrustDocuments(lab DocumentLab) { s.outbound.trust(lab) }
 
 // readsDocuments tells whether the server supports client ID metadata documents.
-func (s *AuthServer) readsDocuments() bool { return !s.faults.Has(fault.DocumentsUnsupported) }
+func (s *AuthServer) readsDocuments() bool {
+	return !s.options.lab && !s.faults.Has(fault.DocumentsUnsupported)
+}
 
 // namesDocument tells whether a client id is meant to be the URL of a document.
 // None that this server gives out is.

@@ -108,11 +108,17 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	if s.readsDocuments() {
 		document["client_id_metadata_document_supported"] = true
 	}
+	if s.options.lab {
+		document["scopes_supported"] = []string{scopeOpenID, scopeOffline}
+	}
 	if s.variants.Has(variant.ExtraClaims) {
 		document["x_example_features"] = map[string]any{"nested": []any{1, "two", nil, map[string]any{}}}
 		document["service_documentation"] = s.issuer + "/docs?lang=en#top"
 		document["issuer_alias"] = s.issuer + "/"
 	}
+	s.describeProofs(document)
+	s.describeClientAuth(document)
+	s.describeWorkloads(document)
 	s.misdescribe(r, document)
 	return document
 }

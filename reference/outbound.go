@@ -28,9 +28,9 @@ const (
 // the answers of hosts that only we can reach would tell what is there.
 var errFetch = errors.New("it could not be fetched")
 
-// A Lab is a host of client documents beside the deployment, which it could not
+// A DocumentLab is a host of client documents beside the deployment, which it could not
 // reach otherwise: it is on loopback, with a certificate of its own authority.
-type Lab struct {
+type DocumentLab struct {
 	Addresses []netip.AddrPort // that may be connected to although they are not public
 	Roots     *x509.CertPool   // that are trusted in place of the system's; nil: those
 	Resolver  *net.Resolver    // nil: the system's
@@ -47,18 +47,18 @@ type outbound struct {
 	slots   chan struct{}
 
 	mu     sync.RWMutex
-	lab    Lab
+	lab    DocumentLab
 	client *http.Client
 }
 
 func newOutbound(faults fault.Set, timeout time.Duration) *outbound {
 	o := &outbound{faults: faults, timeout: timeout, slots: make(chan struct{}, maxFetches)}
-	o.trust(Lab{})
+	o.trust(DocumentLab{})
 	return o
 }
 
 // trust names the lab. Every other address that is not public stays refused.
-func (o *outbound) trust(lab Lab) {
+func (o *outbound) trust(lab DocumentLab) {
 	dialer := &net.Dialer{Timeout: o.timeout, ControlContext: o.control, Resolver: lab.Resolver}
 	transport := &http.Transport{
 		Proxy:                  nil, // it would resolve and connect in our stead

@@ -126,5 +126,8 @@ func (s *AuthServer) introspection(client *Client, token string) tokens.Claims {
 	response := maps.Clone(t.claims)
 	response["active"] = true
 	response["token_type"] = "Bearer"
+	if response["cnf"] != nil {
+		response["token_type"] = schemeDPoP
+	}
 	return response
 }

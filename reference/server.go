@@ -7,6 +7,7 @@ package reference
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -34,6 +35,7 @@ type Options struct {
 	// FetchTimeout is how long a document that a client names may take; default 3
 	// seconds.
 	FetchTimeout time.Duration
+	lab          bool // see StartLab
 }
 
 // A User can sign in at the authorization server.
@@ -51,6 +53,7 @@ type Server struct {
 
 	servers []*http.Server
 	users   []User
+	roots   *x509.CertPool
 }
 
 // Start starts a deployment. The caller closes it.
@@ -67,7 +70,11 @@ func Start(o Options) (*Server, error) {
 		}
 		listeners[i] = l
 	}
-	origin := func(l net.Listener) string { return "http://" + l.Addr().String() }
+	secured, err := o.secure(&listeners)
+	if err != nil {
+		return nil, err
+	}
+	origin := func(l net.Listener) string { return secured.scheme() + "://" + l.Addr().String() }
 
 	as, err := newAuthServer(origin(listeners[0]), &o)
 	if err != nil {
@@ -79,10 +86,12 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	as.serveResources(rs.Endpoint(), rs.OtherEndpoint(), up.URL())
+	rs.authority.trust(secured)
+	up.verifier.authority.trust(secured)
 
-	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users}
+	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, roots: secured.roots()}
 	for i, h := range []http.Handler{as, rs, up} {
-		srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
+		srv := &http.Server{Handler: front(secured.guard(h, &o), &o), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, ErrorLog: silent}
 		s.servers = append(s.servers, srv)
 		go srv.Serve(listeners[i]) //nolint:errcheck // always ErrServerClosed
 	}

@@ -49,7 +49,7 @@ var _ = suites.Register(suites.Check{
 	Needs:    []suites.Need{suites.Documents, documentKeys},
 	Faults:   []fault.Fault{fault.DocumentKeyOptional, fault.DocumentKeyAny, fault.DocumentKeyRefreshOnly},
 	Specs: func(d *probes.Deployment) {
-		with := func(name string, key func(*probes.KeyClient) *tokens.Issuer) *probes.Future[[]probes.Tried] {
+		with := func(name string, key func(*probes.KeyClient) *tokens.Signer) *probes.Future[[]probes.Tried] {
 			return probes.Start(d, func(ctx context.Context) ([]probes.Tried, error) {
 				k, err := d.DocumentKeyClient(ctx, false)
 				if err != nil {
@@ -60,8 +60,8 @@ var _ = suites.Register(suites.Check{
 				}})
 			})
 		}
-		none := with("no assertion", func(*probes.KeyClient) *tokens.Issuer { return nil })
-		other := with("an assertion signed by another key", func(k *probes.KeyClient) *tokens.Issuer { return k.Other })
+		none := with("no assertion", func(*probes.KeyClient) *tokens.Signer { return nil })
+		other := with("an assertion signed by another key", func(k *probes.KeyClient) *tokens.Signer { return k.Other })
 		refreshes := probes.Start(d, func(ctx context.Context) (*probes.Tokens, error) {
 			k, err := d.DocumentKeyClient(ctx, false)
 			if err != nil {
