@@ -265,3 +265,10 @@ func (s *AuthServer) clientShown(client *Client) *Client {
 	}
 	return client
 }
+
+// fetchNamed is what a fault does with a URL that a client names.
+func (s *AuthServer) fetchNamed(f fault.Fault, named json.RawMessage) {
+	if s.faults.Has(f) {
+		s.fetchAll(context.Background(), map[string]json.RawMessage{"": named})
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -82,7 +83,10 @@ func (o *outbound) trust(lab DocumentLab) {
 
 // redirect follows none: the draft forbids it (CIMD, section 5), and a redirect
 // is one more address to be led to.
-func (o *outbound) redirect(_ *http.Request, via []*http.Request) error {
+func (o *outbound) redirect(req *http.Request, via []*http.Request) error {
+	if o.faults.Has(fault.FetchRedirectsAny) {
+		*req = *req.WithContext(unchecked(req.Context()))
+	}
 	if len(via) < 5 && (o.faults.Has(fault.FetchRedirects) || o.faults.Has(fault.FetchRedirectsAny)) {
 		return nil
 	}
@@ -115,18 +119,13 @@ func (o *outbound) mayConnect(at netip.AddrPort) bool {
 	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	for _, known := range o.lab.Addresses {
-		if known == at {
-			return true
-		}
-	}
-	return public(at.Addr())
+	return slices.Contains(o.lab.Addresses, at) || public(at.Addr())
 }
 
 // special are the address blocks that are not for everybody (RFC 6890), beyond
 // those that netip knows, and those that hold other addresses in them.
 var special = prefixes(
-	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
+	"0.0.0.0/8", "::/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
 	"203.0.113.0/24", "240.0.0.0/4", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16",
 	"3fff::/20", "5f00::/16", "fec0::/10",
 )
@@ -190,7 +189,7 @@ type fetched struct {
 
 // get fetches a URL. Its error is errFetch, but with faults.
 func (o *outbound) get(ctx context.Context, u *url.URL) (*fetched, error) {
-	if o.faults.Has(fault.FetchAddressText) && looksInternal(u.Hostname()) {
+	if almostAddress(u.Hostname()) || o.faults.Has(fault.FetchAddressText) && looksInternal(u.Hostname()) && !o.named(u.Host) {
 		return nil, errFetch
 	}
 	select {
@@ -255,4 +254,23 @@ func looksInternal(host string) bool {
 		}
 	}
 	return false
+}
+
+// almostAddress tells whether a host is no address as we read it, and one as
+// others do: numbers in other bases, or fewer of them (URL Standard, section 3.5).
+func almostAddress(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	host = strings.TrimSuffix(host, ".")
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	return last != "" && (strings.Trim(last, "0123456789") == "" || strings.HasPrefix(strings.ToLower(last), "0x"))
+}
+
+// named tells whether a host is one of the lab's, by its address.
+func (o *outbound) named(host string) bool {
+	at, err := netip.ParseAddrPort(host)
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return err == nil && slices.Contains(o.lab.Addresses, at)
 }

@@ -261,6 +261,7 @@ func (s *AuthServer) describe(client *Client, m *clientMetadata) *denial {
 			return refuse(invalidMetadata, "%s has to be the URL of a web page", name)
 		}
 		client.described[name] = m.members[name]
+		s.fetchNamed(fault.FetchRegistration, m.members[name])
 	}
 	for _, name := range []string{"software_id", "software_version"} {
 		var text string
