@@ -40,8 +40,9 @@ type Target struct {
 	VisitTimeout     time.Duration // of one authorization request in a user agent; default 45 s
 	Wait             time.Duration // how long a check may wait for something to expire; default 10 s
 
-	Ours   Ours   // the parties that are not under test, because ours stand in for them
-	Issuer string // the authorization server's identifier, whatever the metadata says; empty: what it says
+	Documents Documents // where the run publishes documents for the authorization server to fetch
+	Ours      Ours      // the parties that are not under test, because ours stand in for them
+	Issuer    string    // the authorization server's identifier, whatever the metadata says; empty: what it says
 
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
 	Upstream UpstreamWatcher // what reached the upstream, if we can see it
@@ -87,6 +88,9 @@ func (t *Target) setDefaults() {
 	if t.Wait <= 0 {
 		t.Wait = 10 * time.Second
 	}
+	if t.Documents.Patience <= 0 {
+		t.Documents.Patience = 10 * time.Second
+	}
 	if t.VisitTimeout <= 0 {
 		t.VisitTimeout = 45 * time.Second
 	}
@@ -119,8 +123,9 @@ type bench struct {
 	tally   tally
 	created created
 
-	edges edges
-	ahead atomic.Int64 // how fast the deployment's clock is, in nanoseconds
+	aftermath aftermath
+	edges     edges
+	ahead     atomic.Int64 // how fast the deployment's clock is, in nanoseconds
 
 	discovery  *Shared[*Discovery]
 	client     *Shared[*Client]

@@ -21,6 +21,7 @@ func Reference(s *reference.Server) Target {
 		},
 		Disturb:      true,
 		CodeLifetime: s.CodeLifetime(),
+		Documents:    Documents{Trust: s.AuthServer.TrustDocuments, Patience: s.FetchTimeout() * 3 / 2},
 	}
 	if idp := s.IdentityProvider(); idp != "" {
 		t.Origins = append(t.Origins, idp)

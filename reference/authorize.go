@@ -76,6 +76,10 @@ func (s *AuthServer) authorize(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 	}
 	browser := s.browserCookie(r)
+	if refused := s.describeAsker(r.Context(), params(query)); refused != nil {
+		s.write(w, *refused)
+		return
+	}
 	s.mu.Lock()
 	p, problem := s.retrieve(params(query))
 	var next step

@@ -46,12 +46,14 @@ type AuthServer struct {
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
 	pushes       *shelf[*pushed]
+	documents    *shelf[*documented] // clients that documents describe, by URL
 	providers    []*IdentityProvider
 
 	odd       oddities
 	spare     spareKey
 	proofs    *proofGuard // of token requests
 	workloads []*Workload // that are entitled to something
+	outbound  *outbound   // has locks of its own
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -71,7 +73,9 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		accesses:     newShelf[*accessToken](),
 		assertions:   newShelf[bool](),
 		pushes:       newShelf[*pushed](),
+		documents:    newShelf[*documented](),
 	}
+	s.outbound = newOutbound(s.faults, o.FetchTimeout)
 	s.proofs = s.tokenProofs()
 	if s.variants.Has(variant.PathIssuer) {
 		s.issuer += "/tenants/acme"

@@ -20,6 +20,7 @@ type consentPage struct {
 	Client    *Client
 	Name      any // escaped where it is shown, but for a fault
 	Site      any // of the client, as it says: a link
+	Who       who
 	Target    string
 	Address   string       // the redirect URI; only where users sign in elsewhere
 	Upstream  *upstreamAsk // only there
@@ -54,10 +55,11 @@ func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 		Tx:        tx.id,
 		CSRF:      tx.csrf,
 		User:      nameOf(user),
-		Client:    q.client,
-		Name:      s.shownName(q.client),
+		Client:    s.clientShown(q.client),
+		Name:      s.shownName(s.clientShown(q.client)),
 		Site:      s.site(q.client),
-		Target:    destination(q.redirectURI),
+		Who:       s.whoAsks(q),
+		Target:    s.targetShown(q),
 		Scopes:    meanings(q.scopes),
 		Resources: q.resources,
 		Agent:     s.agentName(q),

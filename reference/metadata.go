@@ -111,6 +111,9 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	if !s.variants.Has(variant.NoRegistration) {
 		document["registration_endpoint"] = s.issuer + "/register"
 	}
+	if s.readsDocuments() {
+		document["client_id_metadata_document_supported"] = true
+	}
 	if s.options.lab {
 		document["scopes_supported"] = []string{scopeOpenID, scopeOffline}
 	}
@@ -191,6 +194,10 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 	},
 	fault.IDJAGTrustPublished: func(m map[string]any, _ string) {
 		m["trusted_issuers"] = []string{"https://idp.example"}
+	},
+	fault.DocumentsUnadvertised: without("client_id_metadata_document_supported"),
+	fault.DocumentsFlagText: func(m map[string]any, _ string) {
+		m["client_id_metadata_document_supported"] = "true"
 	},
 	fault.DiscoveryDeadEndpoint: func(m map[string]any, issuer string) {
 		m[pushedEndpoint] = issuer + "/nowhere"

@@ -41,7 +41,10 @@ type Options struct {
 	CodeLifetime         time.Duration // default 60 seconds
 	PushLifetime         time.Duration // of pushed authorization requests; default 60 seconds
 
-	lab bool // see StartLab
+	// FetchTimeout is how long a document that a client names may take; default 3
+	// seconds.
+	FetchTimeout time.Duration
+	lab          bool // see StartLab
 }
 
 // A User can sign in at the authorization server.
@@ -142,6 +145,9 @@ func (s *Server) Users() []User { return s.users }
 // CodeLifetime is how long an authorization code can be redeemed.
 func (s *Server) CodeLifetime() time.Duration { return s.AuthServer.options.CodeLifetime }
 
+// FetchTimeout is how long a document that a client names may take.
+func (s *Server) FetchTimeout() time.Duration { return s.AuthServer.options.FetchTimeout }
+
 // Wait blocks until ctx ends, then closes the deployment.
 func (s *Server) Wait(ctx context.Context) error {
 	<-ctx.Done()
@@ -162,6 +168,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.RefreshTokenLifetime, 24*time.Hour)
 	setDefault(&o.CodeLifetime, time.Minute)
 	setDefault(&o.PushLifetime, time.Minute)
+	setDefault(&o.FetchTimeout, 3*time.Second)
 }
 
 func setDefault(d *time.Duration, value time.Duration) {

@@ -160,6 +160,7 @@ func (s *AuthServer) readForm(r *http.Request, repeatable ...string) (params, *d
 	if name := params(form).repeated(repeatable...); name != "" && !s.faults.Has(fault.TokenDuplicateFirst) {
 		return nil, refuse(invalidRequest, "%s was sent more than once", name)
 	}
+	s.meetSender(r.Context(), params(form))
 	return params(form), nil
 }
 

@@ -218,7 +218,7 @@ func (q *authRequest) consentKey() string {
 // 8252, section 8.6).
 func (s *AuthServer) needsConsent(tx *transaction, user *session) bool {
 	switch {
-	case tx.agreed, tx.request.client.needsNoConsent, s.remindedBy(tx),
+	case tx.agreed, tx.request.client.needsNoConsent, s.remindedBy(tx), s.askedBefore(tx.request.client, user),
 		s.faults.Has(fault.ConsentNewSilent) && user.since.Before(tx.started):
 		return false
 	case s.variants.Has(variant.ConsentAlways), tx.request.prompts("consent"):
