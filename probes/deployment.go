@@ -122,6 +122,7 @@ type bench struct {
 	fresh      fresh
 	controls   controls
 	once       once
+	phases     phases
 	enrolling  enrolling
 	scoped     scopedTokens
 	scoping    *Shared[*Scoping]

@@ -117,12 +117,20 @@ func redemption(a *Authorization) url.Values {
 
 // RefreshWith uses a refresh token, then mutated (RFC 6749, section 6).
 func (d *Deployment) RefreshWith(ctx context.Context, t *Tokens, mutations ...Mutation) (*Tokens, error) {
+	form, err := d.refreshForm(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return d.TokenRequest(ctx, t.Client, form, mutations...)
+}
+
+// refreshForm is the form of a sound token request with a refresh token.
+func (d *Deployment) refreshForm(ctx context.Context, t *Tokens) (url.Values, error) {
 	resource, err := d.Resource(ctx)
 	if err != nil {
 		return nil, err
 	}
-	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {t.Refresh}, "resource": {resource}}
-	return d.TokenRequest(ctx, t.Client, form, mutations...)
+	return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {t.Refresh}, "resource": {resource}}, nil
 }
 
 // Revoke asks for a token to be revoked (RFC 7009, section 2.1).
@@ -140,6 +148,16 @@ func (d *Deployment) Introspect(ctx context.Context, c *Client, token string, mu
 }
 
 func (d *Deployment) postForm(ctx context.Context, endpointName string, c *Client, values url.Values, mutations []Mutation) (*wire.Response, error) {
+	req, err := d.formRequest(ctx, endpointName, c, values, mutations)
+	if err != nil {
+		return nil, err
+	}
+	return d.wire.Do(req)
+}
+
+// formRequest is a form-encoded request to an endpoint of the authorization
+// server, with the client's authentication, then mutated.
+func (d *Deployment) formRequest(ctx context.Context, endpointName string, c *Client, values url.Values, mutations []Mutation) (*http.Request, error) {
 	endpoint, err := d.ServerEndpoint(ctx, endpointName)
 	if err != nil {
 		return nil, err
@@ -154,7 +172,7 @@ func (d *Deployment) postForm(ctx context.Context, endpointName string, c *Clien
 		return nil, err
 	}
 	req.Header = form.Header
-	return d.wire.Do(req)
+	return req, nil
 }
 
 // authenticate adds the client's authentication (RFC 6749, section 2.3.1).

@@ -39,6 +39,8 @@ type AuthServer struct {
 	refreshes    *shelf[*refreshToken]
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
+
+	crossing crossing // only with faults that lose races
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -126,6 +128,7 @@ func (s *AuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		limit = 8 << 20
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	defer s.crossing.enter()()
 	s.handler.ServeHTTP(w, r)
 }
 

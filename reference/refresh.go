@@ -16,6 +16,7 @@ type refreshToken struct {
 	grant  *grant
 	used   bool
 	usedAt time.Time
+	next   *refreshToken // that came with its use
 }
 
 // mayRefresh tells whether the client gets refresh tokens.
@@ -48,19 +49,25 @@ func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial)
 		return nil, refuse(invalidGrant, "the grant has ended")
 	}
 	if token.used && !s.reusable(token) {
-		token.grant.revoked = !s.faults.Has(fault.RefreshReuseForgiven)
+		token.grant.revoked = !s.faults.Has(fault.RefreshReuseForgiven) && !s.hasty(token)
 		return nil, refuse(invalidGrant, "the refresh token was used before")
 	}
-	scopes, problem := s.refreshedScopes(p, token.grant)
+	g := token.grant
+	if copied := *g; s.races(fault.RefreshRaces, p.get("refresh_token")) || s.races(fault.RevocationRaces, p.get("refresh_token")) {
+		g = s.allow(&copied)
+	}
+	scopes, problem := s.refreshedScopes(p, g)
 	if problem != nil {
 		return nil, problem
 	}
-	resource, problem := s.refreshedResource(p.list("resource"), token.grant)
+	resource, problem := s.refreshedResource(p.list("resource"), g)
 	if problem != nil {
 		return nil, problem
 	}
 	token.used, token.usedAt = true, s.now()
-	response, problem := s.tokenResponse(s.continued(token.grant, scopes), client, scopes, resource)
+	response, problem := s.tokenResponse(s.continued(g, scopes), client, scopes, resource)
+	next, _ := response["refresh_token"].(string)
+	token.next, _ = s.refreshes.get(digest(next), s.now())
 	if s.faults.Has(fault.RefreshNotRotated) && problem == nil {
 		token.used = false
 		response["refresh_token"] = p.get("refresh_token")
