@@ -86,7 +86,7 @@ func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *deni
 	if problem != nil {
 		return nil, problem
 	}
-	s.races(fault.CodeRaces, p.get("code"))
+	s.races(fault.CodeRaces, p.get("code"), "")
 	code.used = true
 	response, problem := s.tokenResponse(code.grant, client, code.grant.scopes, resource)
 	if s.faults.Has(fault.CodeReserved) {

@@ -14,7 +14,13 @@ import (
 type crossing struct {
 	mu      sync.Mutex
 	coming  int // requests that were begun and have neither met, given up nor ended
-	waiting map[string]chan struct{}
+	waiting map[string]waiting
+}
+
+// A waiting request is of some kind, if only one of another kind will do.
+type waiting struct {
+	kind string
+	met  chan struct{}
 }
 
 const (
@@ -36,20 +42,24 @@ func (c *crossing) count(n int) {
 	c.coming += n
 }
 
-// meet waits for another request about the same thing, and tells whether one came.
-func (c *crossing) meet(key string) bool {
+// meet waits for another request about the same thing, of another kind if there
+// are kinds, and tells whether one came.
+func (c *crossing) meet(key, kind string) bool {
 	c.mu.Lock()
 	if other, ok := c.waiting[key]; ok {
+		defer c.mu.Unlock()
+		if kind != "" && kind == other.kind {
+			return false
+		}
 		delete(c.waiting, key)
-		close(other)
-		c.mu.Unlock()
+		close(other.met)
 		return true
 	}
 	if c.waiting == nil {
-		c.waiting = map[string]chan struct{}{}
+		c.waiting = map[string]waiting{}
 	}
 	met := make(chan struct{})
-	c.waiting[key] = met
+	c.waiting[key] = waiting{kind, met}
 	c.coming--
 	c.mu.Unlock()
 	defer c.count(1)
@@ -61,7 +71,7 @@ func (c *crossing) meet(key string) bool {
 		}
 		c.mu.Lock()
 		waited := time.Since(begun)
-		over := c.waiting[key] == met && (c.coming <= 0 && waited > crossingPatience || waited > crossingLimit)
+		over := c.waiting[key].met == met && (c.coming <= 0 && waited > crossingPatience || waited > crossingLimit)
 		if over {
 			delete(c.waiting, key)
 		}
@@ -73,14 +83,15 @@ func (c *crossing) meet(key string) bool {
 }
 
 // races lets go of the store between looking and using, if the fault is on, and
-// tells whether another request has looked meanwhile. The caller holds s.mu.
-func (s *AuthServer) races(f fault.Fault, key string) bool {
+// tells whether another request has looked meanwhile, of another kind if there are
+// kinds. The caller holds s.mu.
+func (s *AuthServer) races(f fault.Fault, key, kind string) bool {
 	if !s.faults.Has(f) || key == "" {
 		return false
 	}
 	s.mu.Unlock()
 	defer s.mu.Lock()
-	return s.crossing.meet(key)
+	return s.crossing.meet(key, kind)
 }
 
 // raceWindow is how long after a refresh the same token may come again without

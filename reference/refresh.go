@@ -53,7 +53,7 @@ func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial)
 		return nil, refuse(invalidGrant, "the refresh token was used before")
 	}
 	g := token.grant
-	if copied := *g; s.races(fault.RefreshRaces, p.get("refresh_token")) || s.races(fault.RevocationRaces, p.get("refresh_token")) {
+	if copied := *g; s.races(fault.RefreshRaces, p.get("refresh_token"), "") || s.races(fault.RevocationRaces, p.get("refresh_token"), "refresh") {
 		g = s.allow(&copied)
 	}
 	scopes, problem := s.refreshedScopes(p, g)
@@ -133,6 +133,9 @@ func (s *AuthServer) continued(g *grant, scopes []string) *grant {
 	if s.faults.Has(fault.RefreshForks) {
 		fork := *g
 		return s.allow(&fork)
+	}
+	if s.faults.Has(fault.RefreshSlides) {
+		g.until = s.now().Add(s.options.RefreshTokenLifetime)
 	}
 	if s.faults.Has(fault.RefreshScopeSticky) {
 		g.scopes = scopes
