@@ -31,7 +31,10 @@ type Target struct {
 	Authorized    bool   // the user may test systems that are not on loopback
 	Disturb       bool   // checks that can disturb other users may run
 
-	CodeLifetime time.Duration // of authorization codes, as the operator says; 0: not known
+	Contract Contract // what the operator says about the deployment
+
+	Park   bool     // what takes longer than Wait is set aside for another run
+	Parked []Parked // what an earlier run has set aside, and whose time has come
 
 	MaxRegistrations int           // default 80
 	VisitTimeout     time.Duration // of one authorization request in a user agent; default 45 s
@@ -39,6 +42,15 @@ type Target struct {
 
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
 	Upstream UpstreamWatcher // what reached the upstream, if we can see it
+}
+
+// A Contract is what a deployment promises beyond the standards. What is not
+// known is 0.
+type Contract struct {
+	CodeLifetime           time.Duration // of authorization codes
+	AccessTokenLifetimeMax time.Duration
+	RefreshTokenLifetime   time.Duration
+	RevocationMax          time.Duration // until a revoked access token is refused
 }
 
 // A ToolCall names a tool and its arguments.
@@ -122,6 +134,7 @@ type bench struct {
 	controls   controls
 	once       once
 	phases     phases
+	parking    parking
 	enrolling  enrolling
 	scoped     scopedTokens
 	scoping    *Shared[*Scoping]

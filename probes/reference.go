@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"time"
 
 	"github.com/mcpassay/mcpassay/reference"
 )
@@ -19,8 +20,8 @@ func Reference(s *reference.Server) Target {
 			See:    ToolCall{Name: "read_note"},
 			Scopes: []string{"notes.read", "notes.write"},
 		},
-		Disturb:      true,
-		CodeLifetime: s.CodeLifetime(),
+		Disturb:  true,
+		Contract: Contract{CodeLifetime: s.CodeLifetime(), RevocationMax: time.Second},
 	}
 	for _, u := range s.Users() {
 		t.Users = append(t.Users, User(u))

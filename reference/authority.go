@@ -41,6 +41,8 @@ type authority struct {
 	keysAt      time.Time
 	jwks        json.RawMessage
 	lastAttempt time.Time
+
+	kept sync.Map // answers of introspection by token; only with a fault
 }
 
 // authorityMetadata are the members of RFC 8414, section 2, that are used here.
@@ -200,6 +202,19 @@ func (a *authority) introspect(ctx context.Context, token string) (*tokens.Token
 		claims["iss"], err = json.Marshal(a.issuer)
 	}
 	return &tokens.Token{Claims: claims}, err
+}
+
+// introspected is introspect, or with keep what that said when the token was first
+// seen.
+func (a *authority) introspected(ctx context.Context, token string, keep bool) (*tokens.Token, error) {
+	if t, ok := a.kept.Load(token); keep && ok {
+		return t.(*tokens.Token), nil
+	}
+	t, err := a.introspect(ctx, token)
+	if err == nil && keep {
+		a.kept.Store(token, t)
+	}
+	return t, err
 }
 
 // ask posts a form to an endpoint as the resource server's own client.

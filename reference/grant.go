@@ -137,7 +137,7 @@ func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, re
 	response := s.accessResponse(access, scopes)
 	if s.mayRefresh(client) {
 		response["refresh_token"] = s.issueRefresh(g)
-		response["refresh_token_expires_in"] = int(g.until.Sub(s.now()) / time.Second)
+		response["refresh_token_expires_in"] = int(g.until.Sub(s.now()).Round(time.Second) / time.Second)
 	}
 	if contains(scopes, scopeOpenID) {
 		if response["id_token"], err = s.idToken(g); err != nil {

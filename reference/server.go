@@ -30,6 +30,7 @@ type Options struct {
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
+	SecretLifetime       time.Duration // of self-registered clients' secrets; default 24 hours
 }
 
 // A User can sign in at the authorization server.
@@ -120,6 +121,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.AccessTokenLifetime, 5*time.Minute)
 	setDefault(&o.RefreshTokenLifetime, 24*time.Hour)
 	setDefault(&o.CodeLifetime, time.Minute)
+	setDefault(&o.SecretLifetime, clientLifetime)
 }
 
 func setDefault(d *time.Duration, value time.Duration) {

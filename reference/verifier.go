@@ -64,7 +64,7 @@ func (v *verifier) read(ctx context.Context, token string) (*tokens.Token, []tok
 		Key:      func(kid string) (tokens.Key, error) { return v.authority.key(ctx, kid) },
 	}
 	if v.opaque {
-		claims, err := v.authority.introspect(ctx, token)
+		claims, err := v.authority.introspected(ctx, token, v.faults.Has(fault.IntrospectionKept))
 		return claims, expected.ClaimChecks(), err
 	}
 	parse := tokens.Parse

@@ -7,5 +7,7 @@ var (
 	AccessTokenEternal  = declare("access-token-eternal", "issues access tokens that never expire", "as-token-response-members")
 	RefreshSlides       = declare("refresh-slides", "puts the end of a grant off with each refresh")
 	RefreshEternal      = declare("refresh-eternal", "issues refresh tokens that last a hundred years")
+	RefreshOutlasts     = declare("refresh-outlasts", "accepts refresh tokens after the end that it announced")
+	SecretOutlasts      = declare("secret-outlasts", "accepts client secrets after client_secret_expires_at")
 	CodeEternal         = declare("code-eternal", "accepts codes long after they were issued")
 )
