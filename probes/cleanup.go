@@ -55,7 +55,7 @@ func (d *Deployment) Clean(ctx context.Context) []reports.Residue {
 		if !d.keeps(c) {
 			return false
 		}
-		left = append(left, reports.Residue{Kind: "client", Name: c.ID, Why: "something of it is parked; mcpassay resume removes it"})
+		left = append(left, reports.Residue{Kind: "client", Name: c.ID, Why: KeptForLater})
 		return true
 	})
 	grants = slices.DeleteFunc(grants, func(t *Tokens) bool { return d.keeps(t.Client) })

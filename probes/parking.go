@@ -61,16 +61,19 @@ func (d *Deployment) ParkedProbes() []Parked {
 	return slices.Clone(d.parking.all)
 }
 
+// KeptForLater is why a client is left behind that something was parked of.
+const KeptForLater = "something of it is parked in parked.json; mcpassay resume removes it"
+
 // Waits tells whether something that takes that long can be waited for, parked,
 // or was parked by an earlier run.
 func (d *Deployment) Waits(what string, wait time.Duration) bool {
 	return wait <= d.Target.Wait || d.Target.Park || d.unparked(what) != nil
 }
 
-// unparked is what an earlier run set aside; nil if it did not.
+// unparked is what an earlier run set aside and that is due; nil if there is none.
 func (d *Deployment) unparked(what string) *Parked {
 	for i := range d.Target.Parked {
-		if d.Target.Parked[i].What == what {
+		if p := &d.Target.Parked[i]; p.What == what && !time.Now().Before(p.Due) {
 			return &d.Target.Parked[i]
 		}
 	}
@@ -117,7 +120,8 @@ func (d *Deployment) keep(c *Client) {
 	d.parking.kept[c.ID] = true
 }
 
-// client is the client of something parked. It is removed at the end of the run.
+// client is the client of something parked. It is removed at the end of the run,
+// unless something else of it is not yet due.
 func (p *Parked) client(d *Deployment) *Client {
 	c := &Client{ID: p.Client.ID, Secret: p.Client.Secret, Method: p.Client.Method, RedirectURI: p.Client.RedirectURI}
 	c.RedirectURIs = []string{c.RedirectURI}
@@ -130,6 +134,9 @@ func (p *Parked) client(d *Deployment) *Client {
 		}
 		if !d.created.knows(c.ID) {
 			d.created.client(c)
+		}
+		if slices.ContainsFunc(d.Target.Parked, func(o Parked) bool { return o.Client.ID == c.ID && time.Now().Before(o.Due) }) {
+			d.keep(c)
 		}
 	}
 	return c

@@ -29,6 +29,7 @@ type Config struct {
 	Tool       Tool        `yaml:"tool" json:"tool,omitzero" jsonschema:"a harmless tool whose call needs a token; default: tools/list is called instead"`
 	Effect     Effect      `yaml:"effect" json:"effect,omitzero" jsonschema:"a tool whose effect another one shows, to see that refused calls have none"`
 	Operations []Operation `yaml:"operations" json:"operations,omitempty" jsonschema:"harmless tool calls that need different scopes, to see whether scopes are enforced; default: tools that say they only read"`
+	Contract   Contract    `yaml:"contract" json:"contract,omitzero" jsonschema:"what the deployment promises beyond the standards"`
 	Limits     Limits      `yaml:"limits" json:"limits,omitzero" jsonschema:"how much to ask of the deployment"`
 	Disturb    bool        `yaml:"disturb" json:"disturb,omitempty" jsonschema:"true to run checks that can disturb other users of the system"`
 }
@@ -96,6 +97,14 @@ type Limits struct {
 	Timeout       time.Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"how long to wait for one answer, such as 20s"`
 	Registrations int           `yaml:"registrations" json:"registrations,omitempty" jsonschema:"clients that a run may register"`
 	Wait          time.Duration `yaml:"wait" json:"wait,omitempty" jsonschema:"how long a check may wait for something to expire, such as 10s"`
+}
+
+// A Contract is what a deployment promises beyond the standards.
+type Contract struct {
+	CodeLifetime           time.Duration `yaml:"code_lifetime" json:"code_lifetime,omitempty" jsonschema:"how long authorization codes can be redeemed, such as 60s"`
+	AccessTokenLifetimeMax time.Duration `yaml:"access_token_lifetime_max" json:"access_token_lifetime_max,omitempty" jsonschema:"the longest that an access token may live, such as 1h"`
+	RefreshTokenLifetime   time.Duration `yaml:"refresh_token_lifetime" json:"refresh_token_lifetime,omitempty" jsonschema:"how long refresh tokens live that are not used, such as 720h"`
+	RevocationMax          time.Duration `yaml:"revocation_max" json:"revocation_max,omitempty" jsonschema:"how soon a revoked access token is refused, such as 60s"`
 }
 
 // maxConfig bounds the file, in bytes.
@@ -178,6 +187,9 @@ func (c *Config) validate() error {
 	}
 	if c.Limits.Concurrency < 0 || c.Limits.Rate < 0 || c.Limits.Timeout < 0 || c.Limits.Registrations < 0 || c.Limits.Wait < 0 {
 		return errors.New("limits: none can be negative")
+	}
+	if c.Contract.CodeLifetime < 0 || c.Contract.AccessTokenLifetimeMax < 0 || c.Contract.RefreshTokenLifetime < 0 || c.Contract.RevocationMax < 0 {
+		return errors.New("contract: no time can be negative")
 	}
 	if (c.Effect.Do.Name == "") != (c.Effect.See.Name == "") {
 		return errors.New("effect: do and see go together")

@@ -61,6 +61,9 @@ var _ = suites.Register(suites.Check{
 			if !known {
 				suites.NotApplicable("how long the access token lives is neither declared nor readable")
 			}
+			if promised := d.Target.Contract.AccessTokenLifetimeMax; promised > 0 {
+				Expect(length).To(BeNumerically("<=", promised), "access tokens live %s, and the contract says %s at most", length, promised)
+			}
 			if length > shortLived {
 				d.Note("access tokens live %s, more than an hour", length)
 			}
