@@ -204,6 +204,15 @@ func (d *Deployment) requestURL(ctx context.Context, r *Request) (*url.URL, erro
 // AuthorizeFrom sends a sound authorization request as a script of the origin
 // would, and returns the first answer.
 func (d *Deployment) AuthorizeFrom(ctx context.Context, origin string) (*wire.Response, error) {
+	return d.authorizationAnswer(ctx, http.Header{"Origin": {origin}})
+}
+
+// AuthorizationAnswer is the first answer to a sound authorization request.
+func (d *Deployment) AuthorizationAnswer(ctx context.Context) (*wire.Response, error) {
+	return d.authorizationAnswer(ctx, http.Header{"Accept": {"text/html"}})
+}
+
+func (d *Deployment) authorizationAnswer(ctx context.Context, header http.Header) (*wire.Response, error) {
 	c, err := d.Client(ctx)
 	if err != nil {
 		return nil, err
@@ -216,7 +225,7 @@ func (d *Deployment) AuthorizeFrom(ctx context.Context, origin string) (*wire.Re
 	if err != nil {
 		return nil, err
 	}
-	return d.Get(ctx, u.String(), http.Header{"Origin": {origin}})
+	return d.Get(ctx, u.String(), header)
 }
 
 func (d *Deployment) authorizeTrouble(err error) error {

@@ -26,6 +26,14 @@ func Reference(s *reference.Server) Target {
 	for _, u := range s.Users() {
 		t.Users = append(t.Users, User(u))
 	}
+	for _, c := range s.AuthServer.Clients() {
+		if c.ID == reference.MachineClient {
+			t.Machines = append(t.Machines, StaticClient{ID: c.ID, Secret: c.Secret, Method: c.AuthMethod})
+		}
+	}
+	for _, w := range s.AuthServer.Workloads() {
+		t.Workloads = append(t.Workloads, &Workload{Issuer: w.Issuer, Subject: w.Subject, Signer: w.Key})
+	}
 	for _, o := range s.ResourceServer.Operations() {
 		t.Operations = append(t.Operations, Operation{ToolCall{o.Tool, o.Arguments}, o.Scopes})
 	}
@@ -36,11 +44,15 @@ func Reference(s *reference.Server) Target {
 type upstream struct{ *reference.Upstream }
 
 func (u upstream) Credentials(context.Context) ([]UpstreamCredential, error) {
+	return credentials(u.Received()), nil
+}
+
+func credentials(received []reference.Credential) []UpstreamCredential {
 	var all []UpstreamCredential
-	for _, c := range u.Received() {
+	for _, c := range received {
 		all = append(all, UpstreamCredential{Token: c.Token, In: c.In})
 	}
-	return all, nil
+	return all
 }
 
 func (u upstream) Tool() ToolCall   { return ToolCall{Name: "upstream_profile"} }

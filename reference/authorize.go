@@ -41,6 +41,7 @@ type authRequest struct {
 	nonce       string
 	prompt      []string
 	maxAge      time.Duration // of the sign-in; negative: any
+	key         string        // dpop_jkt
 	defaulted   bool          // no resource was named
 
 	// What only faults look at.
@@ -191,7 +192,7 @@ func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (
 		return q, problem
 	}
 	q.defaulted = len(p.list("resource")) == 0
-	q.nonce = p.get("nonce")
+	q.nonce, q.key = p.get("nonce"), p.get(provenKey)
 	q.prompt = strings.Fields(p.get("prompt"))
 	if q.prompts("none") && len(q.prompt) > 1 {
 		return q, refuse(invalidRequest, "prompt none excludes other values")

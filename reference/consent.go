@@ -39,6 +39,9 @@ func (s *AuthServer) showConsent(w http.ResponseWriter, r *http.Request) {
 
 func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 	q := tx.request
+	if s.variants.Has(variant.ConsentTokenOnce) {
+		tx.csrf = secret()
+	}
 	return step{page: "consent.html", formTarget: q.redirectURI, data: &consentPage{
 		frame:     frame{Title: "Allow access"},
 		Fields:    s.fields(),

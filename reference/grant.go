@@ -16,6 +16,7 @@ type grant struct {
 	scopes           []string
 	resources        []string
 	nonce            string
+	key              string // thumbprint of the key that its tokens are bound to, if they are
 	signedIn         time.Time
 	until            time.Time // no refreshing beyond
 	defaulted        bool      // the client named no resource
@@ -75,7 +76,7 @@ func (s *AuthServer) issueAccess(a accessRequest) (string, error) {
 	token := secret()
 	if !s.variants.Has(variant.OpaqueTokens) {
 		var err error
-		if token, err = s.keys.Sign("at+jwt", t.claims); err != nil {
+		if token, err = s.sign("at+jwt", t.claims); err != nil {
 			return "", err
 		}
 	}
@@ -113,6 +114,7 @@ func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims
 	if a.actor != "" {
 		claims["act"] = map[string]any{"sub": a.actor}
 	}
+	s.confirm(claims, a)
 	if s.faults.Has(fault.AudienceMissing) {
 		delete(claims, "aud")
 	}
@@ -134,7 +136,7 @@ func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, re
 	if err != nil {
 		return nil, refuse(serverError, "the token cannot be signed")
 	}
-	response := s.accessResponse(access, scopes)
+	response := s.typed(s.accessResponse(access, scopes), g)
 	if s.mayRefresh(client) {
 		response["refresh_token"] = s.issueRefresh(g)
 		response["refresh_token_expires_in"] = int(g.until.Sub(s.now()).Round(time.Second) / time.Second)
@@ -187,5 +189,5 @@ func (s *AuthServer) idToken(g *grant) (string, error) {
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
 	}
-	return s.keys.Sign("JWT", claims)
+	return s.sign("JWT", claims)
 }

@@ -50,6 +50,9 @@ func (s *AuthServer) loginPage(tx *transaction, name string, wrong bool) step {
 	if wrong {
 		status = http.StatusUnauthorized
 	}
+	if s.variants.Has(variant.ScriptedLogin) {
+		return step{page: "loginapp.html", data: page, script: true, fetches: true, formTarget: tx.request.redirectURI}
+	}
 	return step{page: "login.html", data: page, status: status, formTarget: tx.request.redirectURI}
 }
 
@@ -70,7 +73,24 @@ func (s *AuthServer) submitLogin(w http.ResponseWriter, r *http.Request) {
 		next = s.signIn(tx, r)
 	}
 	s.mu.Unlock()
+	if s.variants.Has(variant.ScriptedLogin) {
+		s.writeForScript(w, next)
+		return
+	}
 	s.write(w, next)
+}
+
+// writeForScript tells a script of ours the next step. The page that was sent is
+// still there: it need not be shown again.
+func (s *AuthServer) writeForScript(w http.ResponseWriter, next step) {
+	for _, c := range next.cookies {
+		http.SetCookie(w, c)
+	}
+	if next.location != "" {
+		writeJSON(w, http.StatusOK, map[string]string{"location": next.location})
+		return
+	}
+	writeJSON(w, http.StatusUnauthorized, map[string]string{"problem": "Name or password is wrong, or this page is no longer valid."})
 }
 
 // signIn checks the password and begins a new session. The session of before, if

@@ -43,7 +43,7 @@ func (e *endpoint) startMCP() {
 	e.scopes = map[string][]string{}
 	e.server = mcp.NewServer(&mcp.Implementation{Name: e.name, Version: "1"}, &mcp.ServerOptions{
 		GetSessionID: e.newSessionID,
-		Capabilities: &mcp.ServerCapabilities{},
+		Capabilities: &mcp.ServerCapabilities{Extensions: e.extensions()},
 		// What is not listed is refused.
 		SupportedProtocolVersions: e.versions(),
 		SetCacheable:              func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) { c.CacheScope = "private" },

@@ -35,6 +35,7 @@ type step struct {
 	status     int    // of the page; 0 is 200
 	formTarget string // where submitting the page's form may lead in the end
 	script     bool   // the page has a script
+	fetches    bool   // which sends requests to us
 	cookies    []*http.Cookie
 }
 
@@ -72,6 +73,9 @@ func pagePolicy(nonce string, next step) string {
 	policy := "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src 'nonce-" + nonce + "'"
 	if next.script {
 		policy += "; script-src 'nonce-" + nonce + "'"
+	}
+	if next.fetches {
+		policy += "; connect-src 'self'"
 	}
 	policy += "; form-action 'self'"
 	if next.formTarget != "" {

@@ -56,6 +56,9 @@ func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial)
 		token.grant.revoked = !s.faults.Has(fault.RefreshReuseForgiven) && !s.hasty(token)
 		return nil, refuse(invalidGrant, "the refresh token was used before")
 	}
+	if s.refreshKeyRefused(token.grant, client, p) {
+		return nil, refuse(invalidGrant, "the refresh token is bound to another key")
+	}
 	g := token.grant
 	if copied := *g; s.races(fault.RefreshRaces, p.get("refresh_token"), "") || s.races(fault.RevocationRaces, p.get("refresh_token"), "refresh") {
 		g = s.allow(&copied)
@@ -68,7 +71,10 @@ func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial)
 	if problem != nil {
 		return nil, problem
 	}
-	token.used, token.usedAt = true, s.now()
+	if !token.used {
+		token.used, token.usedAt = true, s.now()
+	}
+	g.key = p.get(provenKey)
 	response, problem := s.tokenResponse(s.continued(g, scopes), client, scopes, resource)
 	next, _ := response["refresh_token"].(string)
 	token.next, _ = s.refreshes.get(digest(next), s.now())
@@ -126,9 +132,13 @@ func (s *AuthServer) refreshByManager(token string) *refreshToken {
 	return nil
 }
 
-// reusable tells whether a used token may be used again: never.
+// gracePeriod is for variant.RefreshGracePeriod.
+const gracePeriod = time.Second
+
+// reusable tells whether a used token may be used again: never, or for a moment.
 func (s *AuthServer) reusable(token *refreshToken) bool {
-	return s.faults.Has(fault.RefreshOldWorks) ||
+	return s.variants.Has(variant.RefreshGracePeriod) && s.now().Sub(token.usedAt) < gracePeriod ||
+		s.faults.Has(fault.RefreshOldWorks) ||
 		s.faults.Has(fault.RefreshGrace) && s.now().Sub(token.usedAt) < time.Hour
 }
 

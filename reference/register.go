@@ -139,6 +139,7 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 	m.read("client_name", &client.Name)
 	m.read("application_type", &client.ApplicationType)
 	m.read("jwks", &client.jwks)
+	m.read("dpop_bound_access_tokens", &client.boundTokens)
 	var scope string
 	m.read("scope", &scope)
 	client.Scopes = strings.Fields(scope)
@@ -287,6 +288,9 @@ func (s *AuthServer) registrationResponse(client *Client, token string) map[stri
 	}
 	if client.ApplicationType != "" {
 		document["application_type"] = client.ApplicationType
+	}
+	if client.boundTokens {
+		document["dpop_bound_access_tokens"] = true
 	}
 	if client.jwks != nil {
 		document["jwks"] = client.jwks

@@ -46,6 +46,9 @@ func (s *AuthServer) knownResource(asked string) (string, bool) {
 			}
 		}
 	}
+	if s.options.lab && err == nil && u.IsAbs() && u.Fragment == "" {
+		return asked, true
+	}
 	return s.resourceOverlooked(asked)
 }
 

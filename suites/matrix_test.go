@@ -72,7 +72,7 @@ func judgeBy(t testing.TB, o reference.Options, filter string, agent func(*wire.
 	if filter == "" {
 		filter = os.Getenv("MCPASSAY_CHECK") // for whoever works on one
 	}
-	client := wire.NewClient(wire.Limits{}, nil)
+	client := wire.NewClient(wire.Limits{}, trusting(server))
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()

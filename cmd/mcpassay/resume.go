@@ -173,13 +173,13 @@ func (r *resumeCommand) judge(p *parked, ids []string, out *output) (*reports.Re
 		URL: p.URL, User: r.User, PasswordFile: r.PasswordFile, Authorized: r.Authorized, UserAgent: r.UserAgent, Browser: r.Browser,
 		Filter: strings.Join(ids, " || "), Wait: r.Wait,
 	}
-	target, closeTarget, err := run.target(config)
-	if err != nil {
+	s := &scene{}
+	defer s.close() //nolint:errcheck // the process ends
+	if err := run.set(s, config, out.stderr); err != nil {
 		return nil, err
 	}
-	defer closeTarget() //nolint:errcheck // the process ends
-	target.Parked = p.Probes
-	again, _, err := run.test(target, config, out)
+	s.target.Parked = p.Probes
+	again, _, err := run.test(s, config, out)
 	return again, err
 }
 
