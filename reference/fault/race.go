@@ -7,4 +7,6 @@ var (
 	RefreshRaces    = declare("refresh-races", "looks at a refresh token and replaces it in two steps, so that two requests at once each get a grant of their own")
 	RefreshRaceEnds = declare("refresh-race-ends", "ends the grant of a client that refreshes twice at once")
 	RevocationRaces = declare("revocation-races", "goes on with a refresh that began before the revocation, on a copy of the grant")
+	ConsentRaces    = declare("consent-races", "gives a code for each of two submissions of one consent form at once")
+	AssertionRaces  = declare("assertion-races", "looks for a client assertion among those it has seen and notes it in two steps")
 )

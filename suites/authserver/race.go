@@ -133,3 +133,42 @@ var _ = suites.Register(suites.Check{
 		})
 	},
 })
+
+var _ = suites.Register(suites.Check{
+	ID:       "as-race-one-time",
+	Title:    "What is good for one time is so for several requests at the same moment",
+	Role:     suites.AS,
+	Area:     suites.Concurrency,
+	Level:    suites.Should,
+	Severity: suites.Medium,
+	Cites:    cited("OAuth 2.1, 4.1.3", "RFC 7523, 3", "RFC 9700, 4.2.4"),
+	Since:    suites.V20250326,
+	Covers:   []string{"race-one-time-artifacts"},
+	Remedy:   "Use up the transaction of a consent page, and the jti of an assertion, in one atomic step.",
+	Needs:    []suites.Need{suites.SecondClient},
+	Faults:   []fault.Fault{fault.ConsentRaces, fault.AssertionRaces},
+	Specs: func(d *probes.Deployment) {
+		consent := probes.StartLast(d, d.RaceConsent)
+		assertion := probes.StartLast(d, d.RaceAssertion)
+
+		It("a consent form", func(ctx SpecContext) {
+			r, err := consent.Await(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			if !r.Offered {
+				suites.NotApplicable("%v", probes.ErrNoConsentForm)
+			}
+			Expect(len(r.Issued)).To(BeNumerically("<=", 1), "one consent form that was sent several times at once gave %d codes that redeem", len(r.Issued))
+		})
+		It("a client assertion", func(ctx SpecContext) {
+			r, err := assertion.Await(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			switch {
+			case !r.Offered:
+				suites.NotApplicable("%v", probes.ErrNoAssertion)
+			case r.Open != nil:
+				suites.NotApplicable("client assertions are not remembered; as-assertion-replay judges that")
+			}
+			Expect(len(r.Issued)).To(BeNumerically("<=", 1), "one client assertion that came several times at once authenticated %d requests", len(r.Issued))
+		})
+	},
+})
