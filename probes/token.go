@@ -262,6 +262,9 @@ func (b *bench) firstGrant(ctx context.Context) (*Tokens, error) {
 	if err != nil {
 		return nil, err
 	}
+	if resource, err := d.Resource(ctx); err == nil {
+		b.ledger.add("resource", "resource sent", resource)
+	}
 	if jwt, ok := t.JWT(); ok {
 		iss, _ := jwt.Claims.String("iss")
 		b.ledger.add("issuer", "token iss", iss)

@@ -115,6 +115,9 @@ func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims
 		claims["act"] = map[string]any{"sub": a.actor}
 	}
 	s.confirm(claims, a)
+	if s.faults.Has(fault.TokenIssuerSlash) {
+		claims["iss"] = s.issuer + "/"
+	}
 	if s.faults.Has(fault.AudienceMissing) {
 		delete(claims, "aud")
 	}
