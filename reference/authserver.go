@@ -54,6 +54,8 @@ type AuthServer struct {
 	proofs    *proofGuard // of token requests
 	workloads []*Workload // that are entitled to something
 	outbound  *outbound   // has locks of its own
+
+	crossing crossing // only with faults that lose races
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -160,6 +162,7 @@ func (s *AuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		limit = 8 << 20
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	defer s.crossing.enter()()
 	s.handler.ServeHTTP(w, r)
 }
 

@@ -93,6 +93,7 @@ func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *deni
 	if code.grant.acting, problem = s.redeemingAgent(code.grant, client, p); problem != nil {
 		return nil, problem
 	}
+	s.races(fault.CodeRaces, p.get("code"), "")
 	code.used, code.grant.key = true, p.get(provenKey)
 	response, problem := s.tokenResponse(code.grant, client, code.grant.scopes, resource)
 	if s.faults.Has(fault.CodeReserved) {

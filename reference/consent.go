@@ -136,6 +136,7 @@ func (s *AuthServer) submitConsent(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	next := s.expired()
 	if tx := s.approvalSubmitted(r); tx != nil {
+		s.races(fault.ConsentRaces, tx.id, "")
 		next = s.decide(tx, s.sessionOf(r), r.PostForm)
 	}
 	s.mu.Unlock()

@@ -49,6 +49,9 @@ func (t *accessToken) alive(now time.Time) bool {
 func (s *AuthServer) allow(g *grant) *grant {
 	g.id = secret()
 	g.until = s.now().Add(s.options.RefreshTokenLifetime)
+	if s.faults.Has(fault.RefreshEternal) {
+		g.until = g.until.AddDate(100, 0, 0)
+	}
 	s.grants.put(g.id, g, g.until)
 	return g
 }
@@ -123,6 +126,9 @@ func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims
 	s.claimActors(claims, a)
 	s.misclaim(claims)
 	s.confirm(claims, a)
+	if s.faults.Has(fault.TokenIssuerSlash) {
+		claims["iss"] = s.issuer + "/"
+	}
 	if s.faults.Has(fault.AudienceMissing) {
 		delete(claims, "aud")
 	}
@@ -193,6 +199,7 @@ func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, re
 	response := s.typed(s.accessResponse(access, scopes), g)
 	if s.mayRefresh(client) {
 		response["refresh_token"] = s.issueRefresh(g)
+		response["refresh_token_expires_in"] = int(g.until.Sub(s.now()).Round(time.Second) / time.Second)
 	}
 	if contains(scopes, scopeOpenID) {
 		if response["id_token"], err = s.idToken(g); err != nil {

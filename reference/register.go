@@ -308,7 +308,7 @@ func (s *AuthServer) registrationResponse(client *Client, token string) map[stri
 	}
 	if client.Secret != "" {
 		document["client_secret"] = client.Secret
-		document["client_secret_expires_at"] = client.registered.Add(clientLifetime).Unix()
+		document["client_secret_expires_at"] = client.registered.Add(s.options.SecretLifetime).Unix()
 	}
 	return s.misreported(client, document)
 }

@@ -40,6 +40,7 @@ type Options struct {
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
 	PushLifetime         time.Duration // of pushed authorization requests; default 60 seconds
+	SecretLifetime       time.Duration // of self-registered clients' secrets; default 24 hours
 
 	// FetchTimeout is how long a document that a client names may take; default 3
 	// seconds.
@@ -169,6 +170,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.CodeLifetime, time.Minute)
 	setDefault(&o.PushLifetime, time.Minute)
 	setDefault(&o.FetchTimeout, 3*time.Second)
+	setDefault(&o.SecretLifetime, clientLifetime)
 }
 
 func setDefault(d *time.Duration, value time.Duration) {

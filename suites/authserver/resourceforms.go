@@ -31,7 +31,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20250618,
 	Covers:   []string{"ri-slash-equivalence"},
 	Remedy:   "Answer invalid_target to the spelling that the resource server refuses, or issue the token for the one it accepts: URL libraries add the slash.",
-	Faults:   []fault.Fault{fault.ResourceSlashKept},
+	Faults:   []fault.Fault{fault.ResourceSlash},
 	Specs: func(d *probes.Deployment) {
 		slashed := probes.Start(d, func(ctx context.Context) (*probes.SpeltResource, error) { return d.SpellResource(ctx, slashToggled) })
 
