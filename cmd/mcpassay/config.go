@@ -19,25 +19,29 @@ import (
 // A Config is what a user says about a deployment in a file. Secrets are never
 // in it: it names where they are. docs/config.schema.json is generated from it.
 type Config struct {
-	URL        string      `yaml:"url" json:"url,omitempty" jsonschema:"URL of the MCP endpoint; the command line may name another"`
-	Authorized bool        `yaml:"authorized" json:"authorized,omitempty" jsonschema:"true if you may test this deployment although it is not on loopback"`
-	Users      []User      `yaml:"users" json:"users,omitempty" jsonschema:"test users; the first signs in, a second one makes more checks possible"`
-	Clients    []Client    `yaml:"clients" json:"clients,omitempty" jsonschema:"clients registered by hand, for authorization servers without dynamic registration"`
-	Workloads  []Workload  `yaml:"workloads" json:"workloads,omitempty" jsonschema:"workloads whose issuer the authorization server trusts: the first may call the server, a second one is trusted and may not"`
-	Login      []Step      `yaml:"login" json:"login,omitempty" jsonschema:"how to sign in and consent, where the pages are too unusual to be understood unaided"`
-	Browser    Browser     `yaml:"browser" json:"browser,omitzero" jsonschema:"the user agent"`
-	Scopes     []string    `yaml:"scopes" json:"scopes,omitempty" jsonschema:"scopes to ask for; default: what the server's challenge or metadata names"`
-	Resources  Resources   `yaml:"resources" json:"resources,omitzero" jsonschema:"resource indicators"`
-	Tool       Tool        `yaml:"tool" json:"tool,omitzero" jsonschema:"a harmless tool whose call needs a token; default: tools/list is called instead"`
-	Effect     Effect      `yaml:"effect" json:"effect,omitzero" jsonschema:"a tool whose effect another one shows, to see that refused calls have none"`
-	Operations []Operation `yaml:"operations" json:"operations,omitempty" jsonschema:"harmless tool calls that need different scopes, to see whether scopes are enforced; default: tools that say they only read"`
-	Contract   Contract    `yaml:"contract" json:"contract,omitzero" jsonschema:"what the deployment promises beyond the standards"`
-	CAFile     string      `yaml:"ca_file" json:"ca_file,omitempty" jsonschema:"file with the certificates, in PEM, of further authorities to trust"`
-	As         AuthServer  `yaml:"as" json:"as,omitzero" jsonschema:"an authorization server to test alone, instead of url: a resource server of ours trusts it"`
-	LabAS      Lab         `yaml:"lab_as" json:"lab_as,omitzero" jsonschema:"an authorization server of ours, to test the MCP server alone: the MCP server has to be told its issuer and the URL of its keys"`
-	Upstream   Upstream    `yaml:"upstream" json:"upstream,omitzero" jsonschema:"the API behind the MCP server"`
-	Limits     Limits      `yaml:"limits" json:"limits,omitzero" jsonschema:"how much to ask of the deployment"`
-	Disturb    bool        `yaml:"disturb" json:"disturb,omitempty" jsonschema:"true to run checks that can disturb other users of the system"`
+	URL           string      `yaml:"url" json:"url,omitempty" jsonschema:"URL of the MCP endpoint; the command line may name another"`
+	Authorized    bool        `yaml:"authorized" json:"authorized,omitempty" jsonschema:"true if you may test this deployment although it is not on loopback"`
+	Users         []User      `yaml:"users" json:"users,omitempty" jsonschema:"test users; the first signs in, a second one makes more checks possible"`
+	Clients       []Client    `yaml:"clients" json:"clients,omitempty" jsonschema:"clients registered by hand, for authorization servers without dynamic registration"`
+	Workloads     []Workload  `yaml:"workloads" json:"workloads,omitempty" jsonschema:"workloads whose issuer the authorization server trusts: the first may call the server, a second one is trusted and may not"`
+	Login         []Step      `yaml:"login" json:"login,omitempty" jsonschema:"how to sign in and consent, where the pages are too unusual to be understood unaided"`
+	Browser       Browser     `yaml:"browser" json:"browser,omitzero" jsonschema:"the user agent"`
+	Scopes        []string    `yaml:"scopes" json:"scopes,omitempty" jsonschema:"scopes to ask for; default: what the server's challenge or metadata names"`
+	Resources     Resources   `yaml:"resources" json:"resources,omitzero" jsonschema:"resource indicators"`
+	Tool          Tool        `yaml:"tool" json:"tool,omitzero" jsonschema:"a harmless tool whose call needs a token; default: tools/list is called instead"`
+	Effect        Effect      `yaml:"effect" json:"effect,omitzero" jsonschema:"a tool whose effect another one shows, to see that refused calls have none"`
+	Operations    []Operation `yaml:"operations" json:"operations,omitempty" jsonschema:"harmless tool calls that need different scopes, to see whether scopes are enforced; default: tools that say they only read"`
+	Contract      Contract    `yaml:"contract" json:"contract,omitzero" jsonschema:"what the deployment promises beyond the standards"`
+	CAFile        string      `yaml:"ca_file" json:"ca_file,omitempty" jsonschema:"file with the certificates, in PEM, of further authorities to trust"`
+	As            AuthServer  `yaml:"as" json:"as,omitzero" jsonschema:"an authorization server to test alone, instead of url: a resource server of ours trusts it"`
+	LabAS         Lab         `yaml:"lab_as" json:"lab_as,omitzero" jsonschema:"an authorization server of ours, to test the MCP server alone: the MCP server has to be told its issuer and the URL of its keys"`
+	Introspection Credentials `yaml:"introspection" json:"introspection,omitzero" jsonschema:"the resource server's own client, which may introspect tokens"`
+	Enterprise    Enterprise  `yaml:"enterprise" json:"enterprise,omitzero" jsonschema:"an identity provider that the authorization server trusts and whose key you hold, for identity assertions (ID-JAG)"`
+	Chaining      Chaining    `yaml:"chaining" json:"chaining,omitzero" jsonschema:"what the authorization server, as an identity provider, issues identity assertions for"`
+	Exchange      Exchange    `yaml:"exchange" json:"exchange,omitzero" jsonschema:"who may exchange tokens for what (RFC 8693)"`
+	Upstream      Upstream    `yaml:"upstream" json:"upstream,omitzero" jsonschema:"the API behind the MCP server"`
+	Limits        Limits      `yaml:"limits" json:"limits,omitzero" jsonschema:"how much to ask of the deployment"`
+	Disturb       bool        `yaml:"disturb" json:"disturb,omitempty" jsonschema:"true to run checks that can disturb other users of the system"`
 }
 
 // A User can sign in at the authorization server.
@@ -248,6 +252,9 @@ func (c *Config) validate() error {
 		}
 	}
 	if err := c.validateVantage(); err != nil {
+		return err
+	}
+	if err := c.validateGrants(); err != nil {
 		return err
 	}
 	return c.validateOperations()

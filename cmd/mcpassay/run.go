@@ -173,6 +173,9 @@ func (r *runCommand) target(address string, config *Config) (probes.Target, erro
 	if target.Workloads, err = workloads(config); err != nil {
 		return target, err
 	}
+	if err := grants(config, &target); err != nil {
+		return target, err
+	}
 	return r.limit(target, config), nil
 }
 

@@ -26,7 +26,7 @@ var (
 	IDJAGRefreshToken    = declare("idjag-refresh-token", "issues refresh tokens in exchange for identity assertions")
 	IDJAGUnbound         = declare("idjag-unbound", "asks for no proof of the key that an identity assertion is bound to")
 	IDJAGUnadvertised    = declare("idjag-unadvertised", "does not say that it takes identity assertions")
-	IDJAGGrantUnlisted   = declare("idjag-grant-unlisted", "says that it takes identity assertions but not by which grant type")
+	IDJAGGrantUnlisted   = declare("idjag-grant-unlisted", "says that it takes identity assertions but not by which grant type", "as-wif-grant-advertised")
 	IDJAGTrustPublished  = declare("idjag-trust-published", "publishes which identity providers it trusts")
 )
 
