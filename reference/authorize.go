@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -75,6 +76,11 @@ func (s *AuthServer) authorize(w http.ResponseWriter, r *http.Request) {
 	next := s.begin(r, params(query), browser)
 	s.mu.Unlock()
 	next.cookies = append(next.cookies, s.cookie(browserCookie, browser))
+	if page, ok := next.data.(*errorPage); ok && s.faults.Has(fault.PagesScriptParameter) {
+		for _, values := range query {
+			page.Detail += template.HTML(strings.Join(values, " ")) //nolint:gosec // the fault is to do so
+		}
+	}
 	s.write(w, next)
 }
 
@@ -102,8 +108,10 @@ func (s *AuthServer) begin(r *http.Request, p params, browser string) step {
 		request: request,
 		failure: failure,
 		started: s.now(),
+
+		reminder: s.reminderOf(r),
 	}
-	if failure == nil && request.prompts("none") {
+	if failure == nil && request.prompts("none") && !s.faults.Has(fault.PromptNoneShows) {
 		return s.silently(tx, user)
 	}
 	if failure != nil && (client.trusted() || s.faults.Has(fault.ErrorBeforeLogin)) {
@@ -296,11 +304,11 @@ var requestParameters = []string{
 // (RFC 9700, section 4.11.2).
 func (s *AuthServer) silently(tx *transaction, user *session) step {
 	switch {
-	case tx.needsLogin(user) && !tx.request.client.trusted():
+	case s.needsLogin(tx, user) && !tx.request.client.trusted():
 		return s.errorPage(refuse(loginRequired, "You are not signed in."))
-	case tx.needsLogin(user):
+	case s.needsLogin(tx, user):
 		return s.fail(tx, refuse(loginRequired, "the user is not signed in"))
-	case s.needsConsent(tx, user):
+	case s.needsConsent(tx, user) && !s.faults.Has(fault.PromptNoneGrants):
 		return s.fail(tx, refuse(consentRequired, "the user has not agreed"))
 	}
 	return s.succeed(tx, user)

@@ -185,5 +185,8 @@ func (s *AuthServer) idToken(g *grant) (string, error) {
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
 	}
+	if s.faults.Has(fault.AuthTimeMissing) {
+		delete(claims, "auth_time")
+	}
 	return s.sign("JWT", claims)
 }

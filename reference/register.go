@@ -257,7 +257,8 @@ func (s *AuthServer) describe(client *Client, m *clientMetadata) *denial {
 			continue
 		}
 		u, err := url.Parse(uri)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		web := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
+		if !web && !s.faults.Has(fault.PagesScriptLink) {
 			return refuse(invalidMetadata, "%s has to be the URL of a web page", name)
 		}
 		client.described[name] = m.members[name]

@@ -27,6 +27,7 @@ var (
 	ScriptedRedirect = Variant{"scripted-redirect", "redirects by script from a page instead of by status 302"}
 	FormPostConsent  = Variant{"cancel-first", "puts the refusing button first and names fields unusually on its login and consent pages"}
 	ModernOnly       = Variant{"modern-only", "speaks only revision 2026-07-28 of MCP, which has no sessions"}
+	RemembersConsent = Variant{"remembers-consent", "remembers the approval of clients that are answered at an https host of their own"}
 	DPoPNonces       = Variant{"dpop-nonces", "takes DPoP proofs only with a nonce of its own"}
 	OpaqueTokens     = Variant{"opaque-tokens", "issues opaque access tokens"}
 	TLS              = Variant{"tls", "speaks https everywhere, with certificates of a private authority"}
@@ -50,7 +51,7 @@ func All() []Variant {
 	return []Variant{
 		PathIssuer, OIDCOnly, AudienceArray, ErrorPage, ConsentAlways, NoConsent, ManyChallenges, OddChallenge,
 		NoRefreshTokens, ExtraClaims, RootMetadataOnly, NoRegistration, ScriptedRedirect, FormPostConsent, OpaqueTokens,
-		ModernOnly, TLS, DPoPNonces,
+		ModernOnly, RemembersConsent, TLS, DPoPNonces,
 		LocalhostRefused, RefreshGracePeriod, ConsentTokenOnce, KeyRotation, ClockAhead, ClockBehind,
 		Slow, RateLimited, Firewall, SinglePageApplication, ScriptedLogin,
 	}
