@@ -35,6 +35,7 @@ type Config struct {
 	LabAS      Lab         `yaml:"lab_as" json:"lab_as,omitzero" jsonschema:"an authorization server of ours, to test the MCP server alone: the MCP server has to be told its issuer and the URL of its keys"`
 	Upstream   Upstream    `yaml:"upstream" json:"upstream,omitzero" jsonschema:"the API behind the MCP server"`
 	Limits     Limits      `yaml:"limits" json:"limits,omitzero" jsonschema:"how much to ask of the deployment"`
+	Documents  Documents   `yaml:"documents" json:"documents,omitzero" jsonschema:"where this run publishes client ID metadata documents for the authorization server to fetch; not needed where it is on loopback and takes any certificate"`
 	Disturb    bool        `yaml:"disturb" json:"disturb,omitempty" jsonschema:"true to run checks that can disturb other users of the system"`
 }
 
@@ -113,6 +114,14 @@ type Upstream struct {
 	Stub     string `yaml:"stub" json:"stub,omitempty" jsonschema:"host and port where a stub of ours stands in for it, to see which credentials reach it"`
 	Tool     Tool   `yaml:"tool" json:"tool,omitzero" jsonschema:"the tool whose call makes the MCP server call it"`
 	Resource string `yaml:"resource" json:"resource,omitempty" jsonschema:"its resource indicator, which tokens for it have as audience; default: the URL of the stub"`
+}
+
+// Documents says where the run publishes what the authorization server fetches.
+type Documents struct {
+	Listen      string `yaml:"listen" json:"listen,omitempty" jsonschema:"address to listen on, such as 0.0.0.0:8443; default: a free port of 127.0.0.1"`
+	URL         string `yaml:"url" json:"url,omitempty" jsonschema:"https URL under which the authorization server reaches that address"`
+	Certificate string `yaml:"certificate" json:"certificate,omitempty" jsonschema:"file with the certificate chain in PEM that the authorization server trusts; default: one of a throw-away authority"`
+	Key         string `yaml:"key" json:"key,omitempty" jsonschema:"file with its private key in PEM"`
 }
 
 // Limits bounds what a run asks of the deployment.
@@ -218,6 +227,9 @@ func (c *Config) validate() error {
 	}
 	if err := c.validateVantage(); err != nil {
 		return err
+	}
+	if (c.Documents.Certificate == "") != (c.Documents.Key == "") {
+		return errors.New("documents: certificate and key go together")
 	}
 	return c.validateOperations()
 }

@@ -162,6 +162,9 @@ func (r *runCommand) target(address string, config *Config) (probes.Target, erro
 	if target.Clients, err = clients(config); err != nil {
 		return target, err
 	}
+	if target.Documents, err = documents(config); err != nil {
+		return target, err
+	}
 	return r.limit(target, config), nil
 }
 
