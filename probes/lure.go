@@ -14,14 +14,14 @@ import (
 // pageMembers are the members of client metadata that name pages for people.
 var pageMembers = []string{"logo_uri", "client_uri", "tos_uri", "policy_uri"}
 
-// LuredByDocument publishes documents whose members name canaries: pages and the
+// LuredByDocument publishes documents whose members name traps: pages and the
 // key set.
 func (d *Deployment) LuredByDocument(ctx context.Context) ([]Lure, error) {
 	return WithDocuments(ctx, d, func(ctx context.Context) ([]Lure, error) {
 		var all []Lure
 		for _, member := range append(slices.Clone(pageMembers), "jwks_uri") {
 			for _, scheme := range []string{"https", "http"} {
-				l, err := d.lure(ctx, member+" by "+scheme, func(c *Canary) error {
+				l, err := d.lure(ctx, member+" by "+scheme, func(c *Trap) error {
 					change := map[string]any{member: c.Under(scheme, "127.0.0.1")}
 					if member == "jwks_uri" {
 						change["token_endpoint_auth_method"] = assertionMethod
@@ -51,21 +51,21 @@ var registeredMembers = append(slices.Clone(pageMembers),
 	"sector_identifier_uri", "initiate_login_uri", "backchannel_logout_uri", "frontchannel_logout_uri",
 	"request_uris", "post_logout_redirect_uris")
 
-// LuredByRegistration registers clients whose members name canaries, and takes
+// LuredByRegistration registers clients whose members name traps, and takes
 // each that was registered through a flow.
 func (d *Deployment) LuredByRegistration(ctx context.Context) ([]Lure, error) {
 	if _, err := d.OrdinaryFlow(ctx); err != nil {
 		return nil, err
 	}
 	ctx = wire.For(ctx, "attack")
-	canaries := map[string]*Canary{}
+	traps := map[string]*Trap{}
 	change := map[string]any{}
 	for _, member := range registeredMembers {
-		c, err := d.Canary(ctx)
+		c, err := d.Trap(ctx)
 		if err != nil {
 			return nil, err
 		}
-		canaries[member] = c
+		traps[member] = c
 		change[member] = c.Under("https", "127.0.0.1")
 		if strings.HasSuffix(member, "s") {
 			change[member] = []string{c.Under("https", "127.0.0.1")}
@@ -90,16 +90,16 @@ func (d *Deployment) LuredByRegistration(ctx context.Context) ([]Lure, error) {
 		}
 	}
 	for _, member := range registeredMembers {
-		hit := canaries[member].Hits() > 0
+		hit := traps[member].Hits() > 0
 		if hit {
-			d.wire.RecordArrival(ctx, time.Now(), "connected to the canary: "+member)
+			d.wire.RecordArrival(ctx, time.Now(), "connected to the trap: "+member)
 		}
 		all = append(all, Lure{member, hit})
 	}
 	return all, nil
 }
 
-// LuredByRequest names a canary as request_uri, for a client that registered none.
+// LuredByRequest names a trap as request_uri, for a client that registered none.
 func (d *Deployment) LuredByRequest(ctx context.Context) ([]Lure, error) {
 	c, err := d.Client(ctx)
 	if err != nil {
@@ -108,8 +108,8 @@ func (d *Deployment) LuredByRequest(ctx context.Context) ([]Lure, error) {
 	return Controlled(ctx, d, c, func(ctx context.Context) ([]Lure, error) {
 		var all []Lure
 		for _, scheme := range []string{"https", "http"} {
-			l, err := d.lure(ctx, scheme, func(canary *Canary) error {
-				_, err := d.Attempt(ctx, c, []Mutation{With("request_uri", canary.Under(scheme, "127.0.0.1"))}, nil)
+			l, err := d.lure(ctx, scheme, func(trap *Trap) error {
+				_, err := d.Attempt(ctx, c, []Mutation{With("request_uri", trap.Under(scheme, "127.0.0.1"))}, nil)
 				return err
 			})
 			if err != nil {
@@ -121,7 +121,7 @@ func (d *Deployment) LuredByRequest(ctx context.Context) ([]Lure, error) {
 	})
 }
 
-// LuredByKeys registers clients that authenticate with the keys at a canary, and
+// LuredByKeys registers clients that authenticate with the keys at a trap, and
 // has each of them send a token request.
 func (d *Deployment) LuredByKeys(ctx context.Context) ([]Lure, error) {
 	if _, err := d.OrdinaryFlow(ctx); err != nil {
@@ -129,7 +129,7 @@ func (d *Deployment) LuredByKeys(ctx context.Context) ([]Lure, error) {
 	}
 	var all []Lure
 	for _, scheme := range []string{"https", "http"} {
-		l, err := d.lure(ctx, "jwks_uri by "+scheme, func(c *Canary) error {
+		l, err := d.lure(ctx, "jwks_uri by "+scheme, func(c *Trap) error {
 			r, err := d.RegisterChanged(wire.For(ctx, "attack"), map[string]any{
 				"token_endpoint_auth_method": assertionMethod, "jwks_uri": c.Under(scheme, "127.0.0.1"),
 			})

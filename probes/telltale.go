@@ -48,7 +48,7 @@ func (d *Deployment) Telltales(ctx context.Context) ([]Telltale, error) {
 			}
 		}
 		if d.LocalServer(ctx) {
-			open, err := d.Canary(ctx)
+			open, err := d.Trap(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -56,7 +56,7 @@ func (d *Deployment) Telltales(ctx context.Context) ([]Telltale, error) {
 			if err != nil {
 				return nil, err
 			}
-			for what, c := range map[string]*Canary{"an open port": open, "a closed port": {Port: closed}} {
+			for what, c := range map[string]*Trap{"an open port": open, "a closed port": {Port: closed}} {
 				if err := show(what, &Client{ID: c.Under("https", "127.0.0.1"), Method: "none", RedirectURI: LoopbackRedirect}); err != nil {
 					return nil, err
 				}

@@ -49,7 +49,7 @@ type Client struct {
 	manager        string                     // digest of the registration access token
 	registered     time.Time
 	host           string // of the document that describes it; empty: none does
-	logo, home     string // pages that the document names
+	logo           string // that the document names
 
 	pushes bool   // all its authorization requests
 	mayAct string // who may act with the tokens of its users, as may_act says

@@ -164,13 +164,9 @@ func (s *AuthServer) documentRedirects(client *Client) *denial {
 }
 
 // documentPages is the policy for the pages that a document names: they are web
-// pages. None is fetched, and none is shown.
+// pages. None is fetched, and the logo is not shown.
 func (s *AuthServer) documentPages(client *Client, m *clientMetadata) *denial {
 	m.read("logo_uri", &client.logo)
-	m.read("client_uri", &client.home)
-	if s.faults.Has(fault.ConsentLinksAnything) {
-		return m.problem
-	}
 	return s.describe(client, m)
 }
 

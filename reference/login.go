@@ -65,7 +65,7 @@ func (s *AuthServer) loginPage(tx *transaction, name string, wrong bool) step {
 			page.Scopes = append(page.Scopes, "Let "+agent+" act for you")
 		}
 		page.Who = s.whoAsks(tx.request)
-		page.Who.Target = s.targetShown(tx.request)
+		page.Who.Target = destination(tx.request.redirectURI)
 	}
 	status := http.StatusOK
 	if wrong {

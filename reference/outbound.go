@@ -34,7 +34,6 @@ var errFetch = errors.New("it could not be fetched")
 type DocumentLab struct {
 	Addresses []netip.AddrPort // that may be connected to although they are not public
 	Roots     *x509.CertPool   // that are trusted in place of the system's; nil: those
-	Resolver  *net.Resolver    // nil: the system's
 }
 
 // outbound fetches what clients name by URL. Whoever can make a server send
@@ -60,7 +59,7 @@ func newOutbound(faults fault.Set, timeout time.Duration) *outbound {
 
 // trust names the lab. Every other address that is not public stays refused.
 func (o *outbound) trust(lab DocumentLab) {
-	dialer := &net.Dialer{Timeout: o.timeout, ControlContext: o.control, Resolver: lab.Resolver}
+	dialer := &net.Dialer{Timeout: o.timeout, ControlContext: o.control}
 	transport := &http.Transport{
 		Proxy:                  nil, // it would resolve and connect in our stead
 		DialContext:            dialer.DialContext,
@@ -68,9 +67,6 @@ func (o *outbound) trust(lab DocumentLab) {
 		DisableKeepAlives:      true,
 		DisableCompression:     true, // nothing gets larger than it is
 		MaxResponseHeaderBytes: 16 << 10,
-	}
-	if o.faults.Has(fault.FetchResolvedTwice) {
-		transport.DialContext = o.dialAfterwards(lab.Resolver)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -150,34 +146,6 @@ func public(addr netip.Addr) bool {
 		}
 	}
 	return true
-}
-
-// dialAfterwards is the fault that leaves time for another answer of the name
-// server between the check and the connection.
-func (o *outbound) dialAfterwards(resolver *net.Resolver) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		host, port, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, err
-		}
-		if resolver == nil {
-			resolver = net.DefaultResolver
-		}
-		found, err := resolver.LookupNetIP(ctx, "ip", host)
-		if err != nil {
-			return nil, err
-		}
-		number, err := net.DefaultResolver.LookupPort(ctx, network, port)
-		if err != nil {
-			return nil, err
-		}
-		for _, addr := range found {
-			if !o.mayConnect(netip.AddrPortFrom(addr, uint16(number))) { //nolint:gosec // a port
-				return nil, errors.New("the address is not public")
-			}
-		}
-		return (&net.Dialer{Resolver: resolver}).DialContext(ctx, network, address)
-	}
 }
 
 // A fetched document is an answer of status 200, and what came with it.

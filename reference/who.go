@@ -13,8 +13,7 @@ type who struct {
 	Target   string // where the answer goes, where the page does not say so elsewhere
 	Imitable bool   // nothing but programs on the user's computer are answered
 
-	// What only faults show.
-	Logo, Home template.URL
+	Logo template.URL // only with a fault
 }
 
 // whoAsks describes the application of a request.
@@ -29,9 +28,6 @@ func (s *AuthServer) whoAsks(q *authRequest) who {
 	if s.faults.Has(fault.ConsentLogoLinked) {
 		w.Logo = template.URL(q.client.logo) //nolint:gosec // that is the fault
 	}
-	if s.faults.Has(fault.ConsentLinksAnything) {
-		w.Home = template.URL(q.client.home) //nolint:gosec // that is the fault
-	}
 	return w
 }
 
@@ -42,12 +38,4 @@ func onLoopbackAlone(uris []string) bool {
 		}
 	}
 	return len(uris) > 0
-}
-
-// targetShown is where the answer goes, as users are told.
-func (s *AuthServer) targetShown(q *authRequest) string {
-	if s.faults.Has(fault.ConsentHidesRedirect) {
-		return "the application"
-	}
-	return destination(q.redirectURI)
 }

@@ -39,6 +39,7 @@ type Config struct {
 	Enterprise    Enterprise  `yaml:"enterprise" json:"enterprise,omitzero" jsonschema:"an identity provider that the authorization server trusts and whose key you hold, for identity assertions (ID-JAG)"`
 	Chaining      Chaining    `yaml:"chaining" json:"chaining,omitzero" jsonschema:"what the authorization server, as an identity provider, issues identity assertions for"`
 	Exchange      Exchange    `yaml:"exchange" json:"exchange,omitzero" jsonschema:"who may exchange tokens for what (RFC 8693)"`
+	Documents     Documents   `yaml:"documents" json:"documents,omitzero" jsonschema:"where this run publishes client ID metadata documents for the authorization server to fetch; not needed where it is on loopback and takes any certificate"`
 	Upstream      Upstream    `yaml:"upstream" json:"upstream,omitzero" jsonschema:"the API behind the MCP server"`
 	Limits        Limits      `yaml:"limits" json:"limits,omitzero" jsonschema:"how much to ask of the deployment"`
 	Disturb       bool        `yaml:"disturb" json:"disturb,omitempty" jsonschema:"true to run checks that can disturb other users of the system"`
@@ -122,6 +123,14 @@ type Upstream struct {
 	Stub     string `yaml:"stub" json:"stub,omitempty" jsonschema:"host and port where a stub of ours stands in for it, to see which credentials reach it"`
 	Tool     Tool   `yaml:"tool" json:"tool,omitzero" jsonschema:"the tool whose call makes the MCP server call it"`
 	Resource string `yaml:"resource" json:"resource,omitempty" jsonschema:"its resource indicator, which tokens for it have as audience; default: the URL of the stub"`
+}
+
+// Documents says where the run publishes what the authorization server fetches.
+type Documents struct {
+	Listen      string `yaml:"listen" json:"listen,omitempty" jsonschema:"address to listen on, such as 0.0.0.0:8443; default: a free port of 127.0.0.1"`
+	URL         string `yaml:"url" json:"url,omitempty" jsonschema:"https URL under which the authorization server reaches that address"`
+	Certificate string `yaml:"certificate" json:"certificate,omitempty" jsonschema:"file with the certificate chain in PEM that the authorization server trusts; default: one of a throw-away authority"`
+	Key         string `yaml:"key" json:"key,omitempty" jsonschema:"file with its private key in PEM"`
 }
 
 // Limits bounds what a run asks of the deployment.
@@ -256,6 +265,9 @@ func (c *Config) validate() error {
 	}
 	if err := c.validateGrants(); err != nil {
 		return err
+	}
+	if (c.Documents.Certificate == "") != (c.Documents.Key == "") {
+		return errors.New("documents: certificate and key go together")
 	}
 	return c.validateOperations()
 }

@@ -176,6 +176,9 @@ func (r *runCommand) target(address string, config *Config) (probes.Target, erro
 	if err := grants(config, &target); err != nil {
 		return target, err
 	}
+	if target.Documents, err = documents(config); err != nil {
+		return target, err
+	}
 	return r.limit(target, config), nil
 }
 

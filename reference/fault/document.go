@@ -42,9 +42,7 @@ var (
 	DocumentReread        = declare("document-reread", "shows users another reading of a client ID metadata document than it acts on", "as-cimd-cache-headers")
 	DocumentConsentKept   = declare("document-consent-kept", "asks a user once for each client ID URL, whatever its document says later")
 
-	ConsentHidesRedirect  = declare("consent-hides-redirect", "does not tell users where the answer goes")
 	ConsentHidesDocument  = declare("consent-hides-document", "tells users only the name that a document claims")
 	ConsentLocalhostQuiet = declare("consent-localhost-quiet", "does not warn users of applications that anything on their computer can imitate")
 	ConsentLogoLinked     = declare("consent-logo-linked", "shows logos from the client's own server")
-	ConsentLinksAnything  = declare("consent-links-anything", "links whatever a client names as its home page")
 )

@@ -5,7 +5,6 @@ package fault
 var (
 	FetchAnyAddress     = declare("fetch-any-address", "fetches client ID metadata documents from any address")
 	FetchAddressText    = declare("fetch-address-text", "refuses internal addresses by how they are spelt")
-	FetchResolvedTwice  = declare("fetch-resolved-twice", "resolves a name once to check the address and once more to connect")
 	FetchRedirects      = declare("fetch-redirects", "follows redirects to a client ID metadata document")
 	FetchRedirectsAny   = declare("fetch-redirects-any", "follows redirects of a client ID metadata document to any address", "as-cimd-no-redirects")
 	FetchKeySetAny      = declare("fetch-key-set-any", "fetches the key set that a document names from any address")

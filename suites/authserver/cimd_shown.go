@@ -44,7 +44,7 @@ var _ = suites.Register(suites.Check{
 	Covers:   []string{"as-cimd-displays-redirect-host"},
 	Remedy:   "Show the host name of the redirect URI on the page that asks for consent: of all that a document says it is what an impostor cannot choose.",
 	Needs:    []suites.Need{suites.Documents},
-	Faults:   []fault.Fault{fault.ConsentHidesRedirect},
+	Faults:   []fault.Fault{fault.ConsentHidesTarget},
 	Specs: func(d *probes.Deployment) {
 		probe := probes.Start(d, d.ShownDocuments)
 
@@ -76,6 +76,60 @@ var _ = suites.Register(suites.Check{
 			shown, err := probe.Await(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			shownHost(ctx, d, shown.Web, shown.Web.Client.ID, "which is all that is known of the client")
+		})
+	},
+})
+
+var _ = suites.Register(suites.Check{
+	ID:       "as-cimd-logo",
+	Title:    "A client's logo does not come from the client's host",
+	Role:     suites.AS,
+	Area:     suites.ClientIDDocuments,
+	Level:    suites.Should,
+	Severity: suites.Low,
+	Cites:    cimd("8.8"),
+	Since:    suites.V20251125,
+	Covers:   []string{"as-cimd-logo-prefetched"},
+	Remedy:   "Fetch and keep the logo when you read the document, and serve it yourself; or show none. A page that loads it from the client's host tells that host of every user who is asked.",
+	Needs:    []suites.Need{suites.Documents},
+	Faults:   []fault.Fault{fault.ConsentLogoLinked},
+	Specs: func(d *probes.Deployment) {
+		probe := probes.Start(d, d.ShownDocuments)
+
+		It("when users are asked for consent", func(ctx SpecContext) {
+			shown, err := probe.Await(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(shown.LogoLinked()).To(BeFalse(), "a page loads the logo from where the document says that it is")
+		})
+	},
+})
+
+var _ = suites.Register(suites.Check{
+	ID:       "as-cimd-change-consent",
+	Title:    "Users are asked again when a document has changed",
+	Role:     suites.AS,
+	Area:     suites.ClientIDDocuments,
+	Level:    suites.Should,
+	Severity: suites.Medium,
+	Cites:    cimd("8"),
+	Since:    suites.V20251125,
+	Covers:   []string{"cimd-change-triggers-consent"},
+	Remedy:   "Remember consent together with what the document said: name, redirect URIs, keys. When they are others, ask anew.",
+	Needs:    []suites.Need{suites.Documents},
+	Faults:   []fault.Fault{fault.DocumentConsentKept},
+	Specs: func(d *probes.Deployment) {
+		probe := probes.Start(d, d.ChangedSince)
+
+		It("and not taken at what they agreed to before", func(ctx SpecContext) {
+			asked, err := probe.Await(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			if !asked.First {
+				suites.NotApplicable("no page of its own asked the user in the first place")
+			}
+			if asked.Again {
+				d.Note("users are asked every time")
+			}
+			Expect(asked.Answered && !asked.Changed).To(BeFalse(), "under another name and with another redirect URI the client got a code, and nobody was asked")
 		})
 	},
 })

@@ -17,9 +17,9 @@ import (
 // plainLoopback are the spellings of loopback that every filter knows.
 var plainLoopback = []string{"127.0.0.1", "localhost", "[::1]"}
 
-// canaries need a place to put them.
-func canaries(ctx context.Context, d *probes.Deployment) (bool, string) {
-	return d.LocalServer(ctx), probes.ErrNoCanary.Error()
+// traps need a place to put them.
+func traps(ctx context.Context, d *probes.Deployment) (bool, string) {
+	return d.LocalServer(ctx), probes.ErrNoTrap.Error()
 }
 
 // hits names the lures that were taken.
@@ -102,7 +102,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20251125,
 	Covers:   []string{"ssrf-special-addresses", "as-cimd-ssrf-private-addresses"},
 	Remedy:   filterAddresses,
-	Needs:    []suites.Need{suites.Documents, canaries},
+	Needs:    []suites.Need{suites.Documents, traps},
 	Faults:   []fault.Fault{fault.FetchAnyAddress},
 	Specs: func(d *probes.Deployment) {
 		plain := only(d, plainlySpelt)
@@ -122,7 +122,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20251125,
 	Covers:   []string{"ssrf-address-spellings"},
 	Remedy:   filterAddresses,
-	Needs:    []suites.Need{suites.Documents, canaries},
+	Needs:    []suites.Need{suites.Documents, traps},
 	Faults:   []fault.Fault{fault.FetchAddressText},
 	Specs: func(d *probes.Deployment) {
 		plain := only(d, plainlySpelt)
@@ -143,7 +143,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20251125,
 	Covers:   []string{"ssrf-redirect-following", "as-cimd-ssrf-redirects"},
 	Remedy:   "Follow no redirects when fetching what a client names; " + strings.ToLower(filterAddresses[:1]) + filterAddresses[1:],
-	Needs:    []suites.Need{suites.Documents, canaries},
+	Needs:    []suites.Need{suites.Documents, traps},
 	Faults:   []fault.Fault{fault.FetchRedirectsAny},
 	Specs: func(d *probes.Deployment) {
 		plain := only(d, plainlySpelt)
@@ -164,7 +164,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20251125,
 	Covers:   []string{"as-cimd-ssrf-secondary-urls", "as-cimd-ssrf-private-addresses"},
 	Remedy:   "Fetch jwks_uri and logo_uri through the same filter as documents, other pages not at all, and nothing but https.",
-	Needs:    []suites.Need{suites.Documents, canaries},
+	Needs:    []suites.Need{suites.Documents, traps},
 	Faults:   []fault.Fault{fault.FetchKeySetAny, fault.FetchDescription},
 	Specs: func(d *probes.Deployment) {
 		plain := only(d, plainlySpelt)
@@ -185,7 +185,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20250326,
 	Covers:   []string{"ssrf-registration-uri-fields", "ssrf-special-addresses"},
 	Remedy:   "Fetch what a registration names only when it is needed, and the pages for people never; refuse addresses that are not public wherever the server runs for others.",
-	Needs:    []suites.Need{suites.DynamicRegistration, canaries},
+	Needs:    []suites.Need{suites.DynamicRegistration, traps},
 	Faults:   []fault.Fault{fault.FetchRegistration, fault.FetchRegisteredKeys},
 	Specs: func(d *probes.Deployment) {
 		pages, keys := probes.Start(d, d.LuredByRegistration), probes.Start(d, d.LuredByKeys)
@@ -214,7 +214,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20250326,
 	Covers:   []string{"ssrf-request-uri"},
 	Remedy:   "Accept request_uri only if it came from a pushed authorization request or is registered for the client; refuse others before anything is fetched.",
-	Needs:    []suites.Need{canaries},
+	Needs:    []suites.Need{traps},
 	Faults:   []fault.Fault{fault.FetchRequestURI},
 	Specs: func(d *probes.Deployment) {
 		probe := probes.Start(d, d.LuredByRequest)

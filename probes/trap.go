@@ -13,34 +13,34 @@ import (
 	"github.com/mcpassay/mcpassay/reports"
 )
 
-// A Canary is a place that nobody has a reason to connect to unless somebody
+// A Trap is a place that nobody has a reason to connect to unless somebody
 // else told them: whoever connects was made to. It stands on loopback, beside an
 // authorization server that is there too, in the place of whatever only that
 // server can reach.
-type Canary struct {
+type Trap struct {
 	Port string
 
 	mu   sync.Mutex
 	hits []string // the beginning of what each connection sent
 }
 
-// ErrNoCanary says that there is no place on the server's own network.
-var ErrNoCanary = errors.New("an authorization server on loopback, beside which the run can listen: whether others fetch internal addresses shows on their own network only")
+// ErrNoTrap says that there is no place on the server's own network.
+var ErrNoTrap = errors.New("an authorization server on loopback, beside which the run can listen: whether others fetch internal addresses shows on their own network only")
 
-// canaryRead is how much is read of what reaches a canary, in bytes.
-const canaryRead = 4 << 10
+// trapRead is how much is read of what reaches a trap, in bytes.
+const trapRead = 4 << 10
 
-// Canary puts up a canary of its own for each thing that is tried, so that each
+// Trap puts up a trap of its own for each thing that is tried, so that each
 // hit has one cause.
-func (d *Deployment) Canary(ctx context.Context) (*Canary, error) {
+func (d *Deployment) Trap(ctx context.Context) (*Trap, error) {
 	if !d.LocalServer(ctx) {
-		return nil, ErrNoCanary
+		return nil, ErrNoTrap
 	}
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, &Blocked{Owner: reports.Mcpassay, Err: err}
 	}
-	c := &Canary{}
+	c := &Trap{}
 	c.at(d.bench, l)
 	// Every name of loopback leads here, as far as the system has them.
 	for _, address := range []string{"[::1]:" + c.Port, "127.0.0.2:" + c.Port} {
@@ -51,7 +51,7 @@ func (d *Deployment) Canary(ctx context.Context) (*Canary, error) {
 	return c, nil
 }
 
-func (c *Canary) at(b *bench, l net.Listener) {
+func (c *Trap) at(b *bench, l net.Listener) {
 	_, c.Port, _ = net.SplitHostPort(l.Addr().String())
 	b.afterwards(func() { _ = l.Close() })
 	go func() {
@@ -66,14 +66,14 @@ func (c *Canary) at(b *bench, l net.Listener) {
 }
 
 // answer notes a connection. To HTTP it says that nothing is here.
-func (c *Canary) answer(conn net.Conn) {
+func (c *Trap) answer(conn net.Conn) {
 	defer conn.Close() //nolint:errcheck // it was only looked at
 	c.mu.Lock()
 	n := len(c.hits)
 	c.hits = append(c.hits, "")
 	c.mu.Unlock()
 	_ = conn.SetDeadline(time.Now().Add(2 * time.Second)) // or it is closed at once
-	buffer := make([]byte, canaryRead)
+	buffer := make([]byte, trapRead)
 	got, _ := conn.Read(buffer) // nothing is as good
 	c.mu.Lock()
 	if len(c.hits) <= 1000 {
@@ -84,7 +84,7 @@ func (c *Canary) answer(conn net.Conn) {
 }
 
 // Hits are the connections of servers so far. A browser says that it is one.
-func (c *Canary) Hits() int {
+func (c *Trap) Hits() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := 0
@@ -96,20 +96,20 @@ func (c *Canary) Hits() int {
 	return n
 }
 
-// Under is a URL of the canary.
-func (c *Canary) Under(scheme, host string) string {
+// Under is a URL of the trap.
+func (c *Trap) Under(scheme, host string) string {
 	return scheme + "://" + host + ":" + c.Port + "/canary.json"
 }
 
-// A Lure is something by which a server was given the URL of a canary.
+// A Lure is something by which a server was given the URL of a trap.
 type Lure struct {
 	What string
 	Hit  bool
 }
 
-// lure tries what leads to a canary of its own.
-func (d *Deployment) lure(ctx context.Context, what string, try func(*Canary) error) (Lure, error) {
-	c, err := d.Canary(ctx)
+// lure tries what leads to a trap of its own.
+func (d *Deployment) lure(ctx context.Context, what string, try func(*Trap) error) (Lure, error) {
+	c, err := d.Trap(ctx)
 	if err != nil {
 		return Lure{}, err
 	}
@@ -118,7 +118,7 @@ func (d *Deployment) lure(ctx context.Context, what string, try func(*Canary) er
 	}
 	hit := c.Hits() > 0
 	if hit {
-		d.wire.RecordArrival(ctx, time.Now(), "connected to the canary: "+what)
+		d.wire.RecordArrival(ctx, time.Now(), "connected to the trap: "+what)
 	}
 	return Lure{what, hit}, nil
 }
@@ -129,7 +129,7 @@ var loopbackSpellings = []string{
 	"0x7f000001", "0177.0.0.1", "127.0.0.2", "localhost.", "LOCALHOST", "[::127.0.0.1]", "[64:ff9b::7f00:1]",
 }
 
-// LuredByClientID gives the URL of a canary as a client id, in each spelling of
+// LuredByClientID gives the URL of a trap as a client id, in each spelling of
 // its address, between sound flows.
 func (d *Deployment) LuredByClientID(ctx context.Context) ([]Lure, error) {
 	return Once(d, "lured by client id", func(ctx context.Context) ([]Lure, error) {
@@ -137,7 +137,7 @@ func (d *Deployment) LuredByClientID(ctx context.Context) ([]Lure, error) {
 		return WithDocuments(ctx, d, func(ctx context.Context) ([]Lure, error) {
 			var all []Lure
 			for _, host := range loopbackSpellings {
-				l, err := d.lure(ctx, host, func(c *Canary) error {
+				l, err := d.lure(ctx, host, func(c *Trap) error {
 					id := c.Under("https", host)
 					_, err := d.Attempt(ctx, &Client{ID: id, Method: "none", RedirectURI: LoopbackRedirect, RedirectURIs: []string{LoopbackRedirect}}, nil, nil)
 					return err
@@ -152,13 +152,13 @@ func (d *Deployment) LuredByClientID(ctx context.Context) ([]Lure, error) {
 	}).Get(ctx)
 }
 
-// LuredByRedirect publishes documents that redirect to a canary.
+// LuredByRedirect publishes documents that redirect to a trap.
 func (d *Deployment) LuredByRedirect(ctx context.Context) ([]Lure, error) {
 	return WithDocuments(ctx, d, func(ctx context.Context) ([]Lure, error) {
 		var all []Lure
 		for _, scheme := range []string{"https", "http"} {
 			for _, status := range []int{302, 307} {
-				l, err := d.lure(ctx, "a redirect "+strconv.Itoa(status)+" to "+scheme, func(c *Canary) error {
+				l, err := d.lure(ctx, "a redirect "+strconv.Itoa(status)+" to "+scheme, func(c *Trap) error {
 					p, err := d.published(ctx, Publication{Serve: func([]byte) Answering {
 						return func(w http.ResponseWriter, _ *http.Request, _ int) {
 							w.Header().Set("Location", c.Under(scheme, "127.0.0.1"))
