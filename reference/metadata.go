@@ -98,7 +98,8 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 		"introspection_endpoint_auth_methods_supported":    methods[1:],
 		"authorization_response_iss_parameter_supported":   true,
 		"prompt_values_supported":                          []string{"none", "login", "consent", "select_account"},
-		"request_parameter_supported":                      false,
+		"request_parameter_supported":                      true,
+		"request_object_signing_alg_values_supported":      []string{"ES256"},
 		"request_uri_parameter_supported":                  false,
 		"ui_locales_supported":                             []string{"en"},
 	}
