@@ -26,7 +26,6 @@ const (
 	serverError          = "server_error"
 	loginRequired        = "login_required"
 	consentRequired      = "consent_required"
-	requestNotSupported  = "request_not_supported"
 	requestURIUnsupport  = "request_uri_not_supported"
 	unsupportedTokenType = "unsupported_token_type"
 )
@@ -82,6 +81,9 @@ func (s *AuthServer) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	p, problem := s.retrieve(params(query))
+	if problem == nil {
+		p, problem = s.unpack(p)
+	}
 	var next step
 	if problem != nil {
 		next = s.errorPage(problem)
@@ -272,8 +274,6 @@ func (s *AuthServer) requestFormRefused(p params, client *Client) *denial {
 	switch {
 	case !contains(client.GrantTypes, grantCode) && !s.codesAnyway(grantCode):
 		return refuse(unauthorizedClient, "the client is not registered for the code flow")
-	case p.get("request") != "":
-		return refuse(requestNotSupported, "request objects are not supported")
 	case p.get("request_uri") != "":
 		return refuse(requestURIUnsupport, "request objects are not supported")
 	case p.get("response_mode") != "" && p.get("response_mode") != "query":

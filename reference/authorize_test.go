@@ -36,7 +36,7 @@ func TestAuthorizeRefuses(t *testing.T) {
 		"relative resource":    {[]string{"resource", "/mcp"}, invalidTarget},
 		"resource fragment":    {[]string{"resource", f.s.ResourceServer.Endpoint() + "#x"}, invalidTarget},
 		"resource slash":       {[]string{"resource", f.s.ResourceServer.Endpoint() + "/"}, invalidTarget},
-		"request object":       {[]string{"request", "e30.e30."}, requestNotSupported},
+		"request object":       {[]string{"request", "e30.e30."}, "page"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &flow{t: t, s: f.s, b: browse(t, f.s), id: f.id}

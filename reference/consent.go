@@ -91,7 +91,7 @@ func (s *AuthServer) hide(page *consentPage) {
 		page.Name = "An application"
 	case s.faults.Has(fault.ProxyConsentHidesScopes) && page.Upstream != nil:
 		page.Upstream.Scope = ""
-	case s.faults.Has(fault.ProxyConsentHidesAddress):
+	case s.faults.Has(fault.ProxyConsentHidesAddress) && page.Upstream != nil:
 		page.Address, page.Target = "", "the application"
 	case s.faults.Has(fault.ConsentHidesTarget):
 		page.Target = "the application"

@@ -41,6 +41,9 @@ func (s *AuthServer) push(w http.ResponseWriter, r *http.Request) {
 	if problem == nil {
 		client, problem = s.pushingClient(r, p)
 	}
+	if problem == nil && p.get("request_uri") == "" {
+		p, problem = s.unpack(p)
+	}
 	if problem == nil {
 		problem = s.pushRefused(client, p)
 	}

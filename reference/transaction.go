@@ -178,7 +178,7 @@ func (s *AuthServer) cookie(name, value string) *http.Cookie {
 		Name:     s.cookieName(name),
 		Value:    value,
 		Path:     "/",
-		HttpOnly: name != sessionCookie || !s.faults.Has(fault.CookieScriptable) && !s.faults.Has(fault.ProxyCookiePlain),
+		HttpOnly: name != sessionCookie || !s.faults.Has(fault.CookieScriptable) && !(s.proxies() && s.faults.Has(fault.ProxyCookiePlain)),
 		Secure:   err == nil && u.Scheme == "https" || s.hostOnly(name) || s.sameSite(name) == http.SameSiteNoneMode,
 		SameSite: s.sameSite(name),
 	}

@@ -31,3 +31,10 @@ func OpenID(ctx context.Context, d *probes.Deployment) (bool, string) {
 	issues, err := d.IssuesIDTokens(ctx)
 	return err != nil || issues, "an authorization server that supports the scope openid"
 }
+
+// RequestObjects needs an authorization server that takes signed request objects
+// by value, and a client whose key it knows.
+func RequestObjects(ctx context.Context, d *probes.Deployment) (bool, string) {
+	takes, err := d.TakesRequestObjects(ctx)
+	return err != nil || takes, "an authorization server that takes request objects by value from a client whose key it knows"
+}

@@ -83,8 +83,13 @@ func onReal(t *testing.T, which trial, filter string) *reports.Report {
 	if other == "" {
 		other = which.other
 	}
+	var origins []string
+	if running.Upstream != "" {
+		origins = []string{running.Upstream}
+	}
 	d, err := probes.Open(ctx, probes.Target{
-		URL: running.Endpoint, OtherResource: other, Disturb: true, Wait: 2 * time.Second,
+		Origins: origins,
+		URL:     running.Endpoint, OtherResource: other, Disturb: true, Wait: 2 * time.Second,
 		Users:            []probes.User{{Name: running.User.Name, Password: running.User.Password}},
 		MaxRegistrations: 200, VisitTimeout: 2 * time.Minute, // the machine may be busy
 	}, client, agent)
