@@ -60,11 +60,25 @@ func (d *Deployment) consentRound(ctx context.Context, c *Client, r *OnceRace) e
 	if err != nil {
 		return err
 	}
-	requests := make([]*http.Request, min(raceFew, d.wire.Concurrency()))
+	if r.Issued, err = d.submitTogether(ctx, a, min(raceFew, d.wire.Concurrency()), cookies); err != nil || len(r.Issued) < 2 {
+		return err
+	}
+	again, err := d.submitTogether(ctx, a, 1, cookies)
+	if err == nil && len(again) > 0 {
+		r.Open = &Blocked{Owner: reports.AuthServer, Err: errors.New("the form can be sent again at any time")}
+	}
+	return err
+}
+
+// submitTogether sends the form that approves n times at one moment, and redeems
+// the codes that come of it.
+func (d *Deployment) submitTogether(ctx context.Context, a *Authorization, n int, cookies []*http.Cookie) ([]*Tokens, error) {
+	form := a.Landing.Forms.Approve
+	requests := make([]*http.Request, n)
 	for i := range requests {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, form.Action, strings.NewReader(form.Fields.Encode()))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.Header.Set("Origin", sittingOrigin(form.Page))
@@ -76,31 +90,32 @@ func (d *Deployment) consentRound(ctx context.Context, c *Client, r *OnceRace) e
 	var codes []string
 	for i, res := range answers {
 		if errs[i] != nil {
-			return errs[i]
+			return nil, errs[i]
 		}
 		if res.Status == http.StatusTooManyRequests {
-			return wire.ErrLimited
+			return nil, wire.ErrLimited
 		}
 		code, err := d.followed(ctx, res, form.Action, a.Request.RedirectURI(), cookies)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if code != "" && !slices.Contains(codes, code) {
 			codes = append(codes, code)
 		}
 	}
+	var issued []*Tokens
 	for _, code := range codes {
 		won := *a
 		won.Code = code
 		t, err := d.Redeem(ctx, &won)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if t.Issued() {
-			r.Issued = append(r.Issued, t)
+			issued = append(issued, t)
 		}
 	}
-	return nil
+	return issued, nil
 }
 
 func withCookies(req *http.Request, cookies []*http.Cookie) {

@@ -77,6 +77,9 @@ func (s *AuthServer) issueAccess(a accessRequest) (string, error) {
 		issued: now, expires: now.Add(s.accessLifetime()),
 		actors: a.actors, mayAct: a.mayAct, source: a.source,
 	}
+	if s.favours(a.client) {
+		t.expires = now.Add(12 * s.accessLifetime())
+	}
 	t.resource, _ = a.resource.(string)
 	if !a.until.IsZero() && t.expires.After(a.until) {
 		t.expires = a.until
@@ -91,6 +94,12 @@ func (s *AuthServer) issueAccess(a accessRequest) (string, error) {
 	}
 	s.accesses.put(digest(token), t, t.expires)
 	return token, nil
+}
+
+// favours tells whether tokens of the client live longer, as only a fault lets them.
+func (s *AuthServer) favours(id string) bool {
+	c := s.client(id)
+	return s.faults.Has(fault.PathsDiffer) && c != nil && c.SelfRegistered && usesSecret(c.AuthMethod)
 }
 
 // accessLifetime is how long an access token really lasts.
@@ -197,6 +206,9 @@ func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, re
 		return nil, refuse(serverError, "the token cannot be signed")
 	}
 	response := s.typed(s.accessResponse(access, scopes), g)
+	if s.favours(client.ID) {
+		response["expires_in"] = int(12 * s.options.AccessTokenLifetime / time.Second)
+	}
 	if s.mayRefresh(client) {
 		response["refresh_token"] = s.issueRefresh(g)
 		response["refresh_token_expires_in"] = int(g.until.Sub(s.now()).Round(time.Second) / time.Second)

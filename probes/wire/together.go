@@ -78,8 +78,11 @@ func (r *racer) warm(c *Client, ctx context.Context, to *http.Request) { //nolin
 	u := *to.URL
 	u.Path, u.RawPath, u.RawQuery = "/.well-known/oauth-authorization-server", "", ""
 	req, err := http.NewRequestWithContext(For(ctx, "control"), http.MethodGet, u.String(), nil)
-	if err == nil {
-		_, _ = c.once(req)
+	if err != nil {
+		return
+	}
+	if res, err := c.once(req); err == nil {
+		r.gate.settle(2 * res.Took)
 	}
 }
 
@@ -120,9 +123,13 @@ func (c *heldConn) Write(p []byte) (int, error) {
 
 func (r *racer) arrive() { r.arrived.Do(r.gate.arrive) }
 
-// settling is how long after the last arrival the gate stays closed, so that what
-// was sent so far has got to where it goes and is being read there.
-const settling = 20 * time.Millisecond
+// How long after the last arrival the gate stays closed, so that what was sent so
+// far has got to where it goes and is being read there: as long as the slowest of
+// the warming requests took twice over, within these bounds.
+const (
+	leastSettling = 5 * time.Millisecond
+	mostSettling  = 100 * time.Millisecond
+)
 
 // A gate opens when everybody has arrived, or when that takes too long.
 type gate struct {
@@ -130,17 +137,24 @@ type gate struct {
 	missing  int
 	open     chan struct{}
 	patience time.Duration
+	settling time.Duration
 }
 
 func newGate(n int, patience time.Duration) *gate {
-	return &gate{missing: n, open: make(chan struct{}), patience: patience}
+	return &gate{missing: n, open: make(chan struct{}), patience: patience, settling: leastSettling}
+}
+
+func (g *gate) settle(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.settling = max(g.settling, min(d, mostSettling))
 }
 
 func (g *gate) arrive() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.missing--; g.missing == 0 {
-		time.AfterFunc(settling, func() { close(g.open) })
+		time.AfterFunc(g.settling, func() { close(g.open) })
 	}
 }
 

@@ -157,6 +157,9 @@ var _ = suites.Register(suites.Check{
 			if !r.Offered {
 				suites.NotApplicable("%v", probes.ErrNoConsentForm)
 			}
+			if r.Open != nil {
+				suites.NotApplicable("the consent form is not good for one time only: the same user can send it again")
+			}
 			Expect(len(r.Issued)).To(BeNumerically("<=", 1), "one consent form that was sent several times at once gave %d codes that redeem", len(r.Issued))
 		})
 		It("a client assertion", func(ctx SpecContext) {

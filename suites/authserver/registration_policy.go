@@ -133,6 +133,28 @@ func eased(ctx context.Context, d *probes.Deployment, c *probes.Client) (ways []
 	return ways, nil
 }
 
+// easedWithout leaves the optional members out in turn, and says for each without
+// which the server is easier on the client in what.
+func easedWithout(ctx context.Context, d *probes.Deployment) (named []string, err error) {
+	for _, member := range []string{"client_name", "grant_types", "response_types", "token_endpoint_auth_method", "application_type"} {
+		r, err := d.RegisterChanged(wire.For(ctx, "attack"), map[string]any{member: nil})
+		if err != nil {
+			return nil, err
+		}
+		if r.Client == nil {
+			continue
+		}
+		ways, err := eased(ctx, d, r.Client)
+		if err != nil {
+			return nil, err
+		}
+		if len(ways) > 0 {
+			named = append(named, "without "+member+" "+strings.Join(ways, " and "))
+		}
+	}
+	return named, nil
+}
+
 // privileges are members that a careless server would copy into its own record
 // of the client.
 var privileges = map[string]any{
@@ -202,7 +224,15 @@ var _ = suites.Register(suites.Check{
 			if err != nil || r.Client == nil {
 				return nil, err
 			}
-			return eased(ctx, d, r.Client)
+			ways, err := eased(ctx, d, r.Client)
+			if err != nil || len(ways) == 0 {
+				return ways, err
+			}
+			named, err := easedWithout(ctx, d)
+			if err == nil && len(named) > 0 {
+				ways = named
+			}
+			return ways, err
 		})
 
 		It("as to consent, PKCE and the lifetime of tokens", func(ctx SpecContext) {
