@@ -42,9 +42,11 @@ type AuthServer struct {
 	codes        *shelf[*authCode]    // by digest
 	refreshes    *shelf[*refreshToken]
 	accesses     *shelf[*accessToken]
-	assertions   *shelf[bool] // client assertions seen, by client and jti
-	proofs       *proofGuard  // of token requests
-	workloads    []*Workload  // that are entitled to something
+	guesses      guesses
+	devices      *shelf[*device] // by digest of the device code
+	assertions   *shelf[bool]    // client assertions seen, by client and jti
+	proofs       *proofGuard     // of token requests
+	workloads    []*Workload     // that are entitled to something
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -62,6 +64,8 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		codes:        newShelf[*authCode](),
 		refreshes:    newShelf[*refreshToken](),
 		accesses:     newShelf[*accessToken](),
+		devices:      newShelf[*device](),
+		guesses:      guesses{shelf: newShelf[*guessed]()},
 		assertions:   newShelf[bool](),
 	}
 	s.proofs = s.tokenProofs()
@@ -112,8 +116,9 @@ func (s *AuthServer) routes() http.Handler {
 
 	// Endpoints that clients running in a browser call.
 	shared := func(pattern string, methods string, h http.HandlerFunc) {
-		mux.Handle(pattern, crossOrigin(methods, h))
+		mux.Handle(pattern, s.withCookies(crossOrigin(methods, h)))
 	}
+	s.routeDevices(mux, shared)
 	shared(path+"/token", "POST", s.token)
 	shared(path+"/revoke", "POST", s.revoke)
 	if !s.variants.Has(variant.NoRegistration) {

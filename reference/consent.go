@@ -21,6 +21,7 @@ type consentPage struct {
 	Name      any // escaped where it is shown, but for a fault
 	Site      any // of the client, as it says: a link
 	Target    string
+	Code      string // that the device shows, if it is one that asks
 	Scopes    []string
 	Resources []string
 	Refusal   bool // put the refusing button first
@@ -59,8 +60,22 @@ func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 		Resources: q.resources,
 		Refusal:   s.variants.Has(variant.FormPostConsent),
 	}
+	if tx.connects != nil {
+		page.showDevice(tx.connects.device, s.faults)
+	}
 	s.hide(page)
 	return step{page: "consent.html", formTarget: q.redirectURI, data: page}
+}
+
+// showDevice makes it the page for a device, whose answer goes nowhere but there.
+func (page *consentPage) showDevice(d *device, faults fault.Set) {
+	page.Target, page.Code = "the device that shows this code", d.userCode
+	if faults.Has(fault.DeviceHidesCode) {
+		page.Code = "(hidden)"
+	}
+	if faults.Has(fault.DeviceHidesClient) {
+		page.Name = "A device"
+	}
 }
 
 // hide holds the faults that leave something out.
@@ -123,6 +138,9 @@ func (s *AuthServer) decide(tx *transaction, user *session, form url.Values) ste
 		return s.advance(tx, user)
 	}
 	names := s.fields()
+	if tx.connects != nil {
+		return s.connected(tx, user, form.Get(names.Decision) == names.Yes)
+	}
 	if form.Get(names.Decision) != names.Yes && !s.faults.Has(fault.ConsentDenialIgnored) {
 		return s.denied(tx)
 	}

@@ -87,6 +87,7 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 		"jwks_uri":                                         s.issuer + "/jwks",
 		"revocation_endpoint":                              s.issuer + "/revoke",
 		"introspection_endpoint":                           s.issuer + "/introspect",
+		"device_authorization_endpoint":                    s.issuer + "/device_authorization",
 		"response_types_supported":                         []string{"code"},
 		"response_modes_supported":                         []string{"query"},
 		"grant_types_supported":                            s.grantTypes(),
@@ -121,7 +122,7 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 }
 
 func (s *AuthServer) grantTypes() []string {
-	grants := []string{grantCode, grantMachine, grantExchange}
+	grants := []string{grantCode, grantMachine, grantExchange, grantDevice}
 	if !s.variants.Has(variant.NoRefreshTokens) {
 		grants = append(grants, grantRefresh)
 	}

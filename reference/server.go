@@ -31,6 +31,7 @@ type Options struct {
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
+	DeviceLifetime       time.Duration // of device codes; default 10 minutes
 
 	lab bool // see StartLab
 }
@@ -130,6 +131,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.AccessTokenLifetime, 5*time.Minute)
 	setDefault(&o.RefreshTokenLifetime, 24*time.Hour)
 	setDefault(&o.CodeLifetime, time.Minute)
+	setDefault(&o.DeviceLifetime, 10*time.Minute)
 }
 
 func setDefault(d *time.Duration, value time.Duration) {

@@ -20,9 +20,10 @@ type transaction struct {
 	request  *authRequest
 	failure  *denial // what is wrong with the request; told after login
 	started  time.Time
-	attempts int    // at the password
-	agreed   bool   // on the login page
-	reminder string // what the browser says it has approved; only faults believe it
+	attempts int         // at the password
+	agreed   bool        // on the login page
+	reminder string      // what the browser says it has approved; only faults believe it
+	connects *connection // for a transaction that connects a device
 }
 
 const (
@@ -59,10 +60,12 @@ func (s *AuthServer) needsLogin(tx *transaction, user *session) bool {
 // section 4.11.2).
 func (s *AuthServer) advance(tx *transaction, user *session) step {
 	switch {
-	case s.faults.Has(fault.NobodyAsked) && tx.failure == nil:
+	case s.faults.Has(fault.NobodyAsked) && tx.failure == nil && tx.connects == nil:
 		return s.succeed(tx, &session{user: "guest of " + tx.browser, since: s.now()})
 	case s.needsLogin(tx, user):
 		return s.proceedTo("/login", tx)
+	case tx.connects != nil:
+		return s.connect(tx, user)
 	case tx.failure != nil:
 		return s.fail(tx, tx.failure)
 	case s.needsConsent(tx, user):
