@@ -219,6 +219,9 @@ type DeviceConsent struct {
 
 // ConfirmDevice opens the page for a user who has signed in.
 func (d *Deployment) ConfirmDevice(ctx context.Context) (*DeviceConsent, error) {
+	if _, err := d.Baseline(ctx); err != nil {
+		return nil, err
+	}
 	c, err := d.DeviceClient(ctx)
 	if err != nil {
 		return nil, err
@@ -336,6 +339,9 @@ func (s *Sitting) tryLogin(ctx context.Context, c *Client, u User) (*Authorizati
 
 // GuessUserCodes tries wrong user codes as a user who has signed in.
 func (d *Deployment) GuessUserCodes(ctx context.Context) (*Guessed, error) {
+	if _, err := d.Baseline(ctx); err != nil {
+		return nil, err
+	}
 	c, err := d.DeviceClient(ctx)
 	if err != nil {
 		return nil, err
