@@ -55,8 +55,8 @@ type authorityMetadata struct {
 func newAuthority(issuer, secret string) *authority {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = nil
-	return &authority{issuer: issuer, client: resourceServerClientID, secret: secret, http: &http.Client{
-		Transport: transport,
+	return &authority{issuer: issuer, client: ResourceServerClient, secret: secret, http: &http.Client{
+		Transport: introduced{transport},
 		Timeout:   askTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return errors.New("metadata and keys do not move") // following would be SSRF by proxy

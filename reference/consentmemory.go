@@ -71,7 +71,7 @@ func (s *AuthServer) reminder(q *authRequest) string {
 	case s.faults.Has(fault.ConsentCookiePlain):
 		return q.client.ID
 	case s.faults.Has(fault.ConsentCookieAnyUser):
-		return q.client.ID + "." + digest(q.client.ID+" "+s.preset[resourceServerClientID].Secret)
+		return q.client.ID + "." + digest(q.client.ID+" "+s.preset[ResourceServerClient].Secret)
 	}
 	return ""
 }

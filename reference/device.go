@@ -30,7 +30,13 @@ const (
 	deviceMemory = time.Hour // so that an expired code is known as one
 )
 
+// connectsDevices tells whether there are users who could connect one.
+func (s *AuthServer) connectsDevices() bool { return !s.unattended() }
+
 func (s *AuthServer) routeDevices(mux *http.ServeMux, shared func(string, string, http.HandlerFunc)) {
+	if !s.connectsDevices() {
+		return
+	}
 	path := s.issuerPath()
 	shared(path+"/device_authorization", "POST", s.authorizeDevice)
 	mux.HandleFunc("GET "+path+"/device", s.showDevice)

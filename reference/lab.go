@@ -62,7 +62,7 @@ func (l *Lab) Users() []User { return l.options.Users }
 
 // ResourceServerClient is the client that the resource server can be, to
 // introspect and to exchange tokens.
-func (l *Lab) ResourceServerClient() Client { return *l.preset[resourceServerClientID] }
+func (l *Lab) ResourceServerClient() Client { return *l.preset[ResourceServerClient] }
 
 // Close stops it, at once.
 func (l *Lab) Close() error { return l.server.Close() }

@@ -87,7 +87,6 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 		"jwks_uri":                                         s.issuer + "/jwks",
 		"revocation_endpoint":                              s.issuer + "/revoke",
 		"introspection_endpoint":                           s.issuer + "/introspect",
-		"device_authorization_endpoint":                    s.issuer + "/device_authorization",
 		"response_types_supported":                         []string{"code"},
 		"response_modes_supported":                         []string{"query"},
 		"grant_types_supported":                            s.grantTypes(),
@@ -103,6 +102,9 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 		"request_uri_parameter_supported":                  false,
 		"ui_locales_supported":                             []string{"en"},
 	}
+	if s.connectsDevices() {
+		document["device_authorization_endpoint"] = s.issuer + "/device_authorization"
+	}
 	if !s.variants.Has(variant.NoRegistration) {
 		document["registration_endpoint"] = s.issuer + "/register"
 	}
@@ -117,12 +119,18 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	s.describeProofs(document)
 	s.describeClientAuth(document)
 	s.describeWorkloads(document)
+	if lab := s.options.ForClients; lab != nil && lab.AuthMethods != nil {
+		document["token_endpoint_auth_methods_supported"] = lab.AuthMethods
+	}
 	s.misdescribe(r, document)
 	return document
 }
 
 func (s *AuthServer) grantTypes() []string {
-	grants := []string{grantCode, grantMachine, grantExchange, grantDevice}
+	grants := []string{grantCode, grantMachine, grantExchange}
+	if s.connectsDevices() {
+		grants = append(grants, grantDevice)
+	}
 	if !s.variants.Has(variant.NoRefreshTokens) {
 		grants = append(grants, grantRefresh)
 	}

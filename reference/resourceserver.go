@@ -23,9 +23,9 @@ const (
 	scopeUpstream = "upstream.read"
 )
 
-// resourceServerClientID is the confidential client that the resource server is
+// ResourceServerClient is the id of the confidential client that the resource server is
 // to the authorization server, for token exchange and introspection.
-const resourceServerClientID = "reference-resource-server"
+const ResourceServerClient = "reference-resource-server"
 
 // A ResourceServer serves two MCP servers, each a protected resource of its own:
 // a token for one is a foreign token to the other.
@@ -56,6 +56,9 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 	main := rs.serve("/mcp", "Reference notes", upstreamURL)
 	main.addNoteTools()
 	main.addUpstreamTool()
+	if o.ForClients != nil {
+		main.addTestTool(o.ForClients)
+	}
 	other := rs.serve("/other/mcp", "Reference archive", upstreamURL)
 	other.addNoteTools()
 	rs.publish(main, other)
@@ -154,6 +157,7 @@ type endpoint struct {
 	mu          sync.Mutex
 	sessions    map[string]*caller // who opened a session, by its id
 	connections map[string]*caller // only with fault.ConnectionRemembered
+	insatiable  bool               // see ClientLab
 	lastUser    *caller            // only with fault.MachineActsForUser
 	challenges  atomic.Int64       // counted only for fault.ChallengeScopeVaries
 }
@@ -187,7 +191,7 @@ func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) 
 		return
 	}
 	who = e.inSession(r, e.actingFor(who))
-	if needed := e.neededScopes(r, m); !e.allows(who, m, needed) {
+	if needed := e.neededScopes(r, m); !e.allows(who, m, needed) || e.neverEnough(m) {
 		e.refuse(w, r, insufficientScope(e.namedScopes(who, needed)))
 		return
 	}

@@ -28,6 +28,11 @@ type Options struct {
 
 	Users []User // default: DefaultUsers
 
+	Host       string             // name that the servers go by, which has to lead to where they listen; default: their addresses
+	Clients    []Client           // further clients that the operator has registered
+	Observe    func(*Observation) // hears of every request, possibly of several at once
+	ForClients *ClientLab         // what is there only for clients under test
+
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
@@ -72,7 +77,12 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	origin := func(l net.Listener) string { return secured.scheme() + "://" + l.Addr().String() }
+	origin := func(l net.Listener) string {
+		if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil && o.Host != "" {
+			return secured.scheme() + "://" + net.JoinHostPort(o.Host, port)
+		}
+		return secured.scheme() + "://" + l.Addr().String()
+	}
 
 	as, err := newAuthServer(origin(listeners[0]), &o)
 	if err != nil {
@@ -88,7 +98,9 @@ func Start(o Options) (*Server, error) {
 	up.verifier.authority.trust(secured)
 
 	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, roots: secured.roots()}
-	for i, h := range []http.Handler{as, rs, up} {
+	for i, h := range []http.Handler{
+		o.observed(PartyAuthServer, as), o.observed(PartyResourceServer, rs), o.observed(PartyUpstream, up),
+	} {
 		srv := &http.Server{Handler: front(secured.guard(h, &o), &o), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, ErrorLog: silent}
 		s.servers = append(s.servers, srv)
 		go srv.Serve(listeners[i]) //nolint:errcheck // always ErrServerClosed

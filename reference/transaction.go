@@ -60,6 +60,10 @@ func (s *AuthServer) needsLogin(tx *transaction, user *session) bool {
 // section 4.11.2).
 func (s *AuthServer) advance(tx *transaction, user *session) step {
 	switch {
+	case s.unattended() && tx.failure != nil:
+		return s.fail(tx, tx.failure)
+	case s.unattended():
+		return s.succeed(tx, &session{user: s.options.Users[0].Name, since: s.now(), agreed: map[string]bool{}})
 	case s.faults.Has(fault.NobodyAsked) && tx.failure == nil && tx.connects == nil:
 		return s.succeed(tx, &session{user: "guest of " + tx.browser, since: s.now()})
 	case s.needsLogin(tx, user):
