@@ -270,7 +270,7 @@ type Guessed struct {
 func (g *Guessed) Limited() bool { return g.Stopped || g.First != g.Last }
 
 // guessTries is how many wrong guesses in a row have to be noticed.
-const guessTries = 15
+const guessTries = 12
 
 // guess makes wrong guesses, and remembers how the first and the last were
 // answered. The second counts as the first: pages may say how many are left.
