@@ -144,9 +144,13 @@ const (
 )
 
 // cookieName tells servers on other ports of the same host apart, since cookies
-// do not (RFC 6265, section 8.5).
+// do not (RFC 6265, section 8.5). Over https its prefix makes browsers insist that
+// no other host and no cleartext had a hand in it.
 func (s *AuthServer) cookieName(name string) string {
 	u, err := url.Parse(s.origin)
+	if err == nil && u.Scheme == "https" {
+		name = "__Host-" + name
+	}
 	if err != nil || u.Port() == "" {
 		return name
 	}

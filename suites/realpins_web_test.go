@@ -10,9 +10,9 @@ import (
 func init() {
 	maps.Copy(oidcProvider, map[string]pin{
 		"as-consent-again": {reports.Warn, "A grant is for a client and an account: the other redirect URI of the same client gets a code without a question."},
-		"as-consent-facts": {reports.Warn, "The development page says \"Authorize\" and lists scopes; client, redirect URI and account are in its markup for debugging only, folded away."},
+		"as-consent-facts": {reports.Warn, "The development page lists resource and scopes, and of the client shows nothing but a logo if it has one; neither redirect URI nor account."},
 		"as-device-polling": {reports.Warn, "A device that polls twice within a second is told authorization_pending both times; " +
-			"there is no slow_down in the package."},
+			"the package has the error slow_down and never raises it."},
 		"as-guessing-user-codes": {reports.Warn, "Wrong user codes are answered \"The code you entered is incorrect\" for ever; limits are left to who runs it."},
 		"as-pages-leak-nothing":  {reports.Warn, "The development pages load the font Roboto from fonts.googleapis.com."},
 		"as-pages-not-framed": {reports.Warn, "No page has frame-ancestors or X-Frame-Options. In a frame of another site the cookies are missing, " +
