@@ -44,7 +44,9 @@ type AuthServer struct {
 	codes        *shelf[*authCode]    // by digest
 	refreshes    *shelf[*refreshToken]
 	accesses     *shelf[*accessToken]
-	assertions   *shelf[bool] // client assertions seen, by client and jti
+	guesses      guesses
+	devices      *shelf[*device] // by digest of the device code
+	assertions   *shelf[bool]    // client assertions seen, by client and jti
 	pushes       *shelf[*pushed]
 	documents    *shelf[*documented] // clients that documents describe, by URL
 	providers    []*IdentityProvider
@@ -73,6 +75,8 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		codes:        newShelf[*authCode](),
 		refreshes:    newShelf[*refreshToken](),
 		accesses:     newShelf[*accessToken](),
+		devices:      newShelf[*device](),
+		guesses:      guesses{shelf: newShelf[*guessed]()},
 		assertions:   newShelf[bool](),
 		pushes:       newShelf[*pushed](),
 		documents:    newShelf[*documented](),
@@ -130,8 +134,9 @@ func (s *AuthServer) routes() http.Handler {
 
 	// Endpoints that clients running in a browser call.
 	shared := func(pattern string, methods string, h http.HandlerFunc) {
-		mux.Handle(pattern, crossOrigin(methods, h))
+		mux.Handle(pattern, s.withCookies(crossOrigin(methods, h)))
 	}
+	s.routeDevices(mux, shared)
 	shared(path+"/token", "POST", s.token)
 	shared(path+"/revoke", "POST", s.revoke)
 	shared(path+"/par", "POST", s.push)

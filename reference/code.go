@@ -117,7 +117,7 @@ func (s *AuthServer) codeByChallenge(code *authCode, client *Client, p params) *
 func (s *AuthServer) codeRefused(code *authCode, client *Client, p params) *denial {
 	switch {
 	case code.grant.client != client.ID && !s.faults.Has(fault.CodeAnyClient) && !s.sameDocument(code.grant.client, client.ID):
-		return refuse(invalidGrant, "the code is another client's")
+		return s.unknownOr(fault.OracleCode, "the code is not known", "the code is another client's")
 	case !s.redirectRepeated(p.get("redirect_uri"), code.redirectURI, client):
 		return refuse(invalidGrant, "redirect_uri is not the one of the authorization request")
 	case code.guesses > maxGuesses:

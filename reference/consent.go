@@ -24,6 +24,7 @@ type consentPage struct {
 	Target    string
 	Address   string       // the redirect URI; only where users sign in elsewhere
 	Upstream  *upstreamAsk // only there
+	Code      string       // that the device shows, if it is one that asks
 	Scopes    []string
 	Resources []string
 	Agent     string // that is to act for the user, if any
@@ -70,6 +71,9 @@ func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 		page.Upstream, page.Address = &upstreamAsk{Host: hostOf(s.federation.issuer), Scope: upstreamScope}, q.redirectURI
 		leads += " " + s.federation.issuer
 	}
+	if tx.connects != nil {
+		page.showDevice(tx.connects.device, s.faults)
+	}
 	s.hide(page)
 	return step{page: "consent.html", formTarget: leads, data: page}
 }
@@ -82,6 +86,17 @@ func nameOf(user *session) string {
 		return ""
 	}
 	return user.user
+}
+
+// showDevice makes it the page for a device, whose answer goes nowhere but there.
+func (page *consentPage) showDevice(d *device, faults fault.Set) {
+	page.Target, page.Code = "the device that shows this code", d.userCode
+	if faults.Has(fault.DeviceHidesCode) {
+		page.Code = "(hidden)"
+	}
+	if faults.Has(fault.DeviceHidesClient) {
+		page.Name = "A device"
+	}
 }
 
 // hide holds the faults that leave something out.
@@ -149,6 +164,9 @@ func (s *AuthServer) decide(tx *transaction, user *session, form url.Values) ste
 		return s.advance(tx, user)
 	}
 	names := s.fields()
+	if tx.connects != nil {
+		return s.connected(tx, user, form.Get(names.Decision) == names.Yes)
+	}
 	if form.Get(names.Decision) != names.Yes && !s.faults.Has(fault.ConsentDenialIgnored) {
 		return s.denied(tx)
 	}

@@ -2,6 +2,7 @@ package reference
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/reference/variant"
@@ -67,6 +68,9 @@ func (s *AuthServer) loginPage(tx *transaction, name string, wrong bool) step {
 		page.Who = s.whoAsks(tx.request)
 		page.Who.Target = destination(tx.request.redirectURI)
 	}
+	if wrong && s.faults.Has(fault.OracleAccount) && !slices.ContainsFunc(s.options.Users, func(u User) bool { return u.Name == name }) {
+		page.frame.Title = "No such user"
+	}
 	status := http.StatusOK
 	if wrong {
 		status = http.StatusUnauthorized
@@ -122,7 +126,11 @@ func (s *AuthServer) signIn(tx *transaction, r *http.Request) step {
 		return s.fail(tx, refuse(accessDenied, "the user did not sign in"))
 	}
 	name := r.PostForm.Get(names.User)
+	if s.guesses.tooMany(name, s.now()) && !s.faults.Has(fault.LoginUnlimited) {
+		return s.forbidden("Too many wrong passwords for this name. Wait a minute, then start again.")
+	}
 	if !s.passwordMatches(name, r.PostForm.Get(names.Password)) {
+		s.guesses.wrong(name, s.now())
 		if tx.attempts++; tx.attempts >= maxLoginAttempts {
 			s.transactions.remove(tx.id)
 			return s.errorPage(refuse(accessDenied, "Too many attempts. Go back to the application and start again."))

@@ -109,6 +109,9 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	}
 	document[pushedEndpoint] = s.issuer + "/par"
 	document[requirePush] = s.variants.Has(variant.PAROnly)
+	if s.connectsDevices() {
+		document["device_authorization_endpoint"] = s.issuer + "/device_authorization"
+	}
 	if !s.variants.Has(variant.NoRegistration) {
 		document["registration_endpoint"] = s.issuer + "/register"
 	}
@@ -135,6 +138,9 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 
 func (s *AuthServer) grantTypes() []string {
 	grants := []string{grantCode, grantMachine, grantExchange, grantIdentity}
+	if s.connectsDevices() {
+		grants = append(grants, grantDevice)
+	}
 	if !s.variants.Has(variant.NoRefreshTokens) {
 		grants = append(grants, grantRefresh)
 	}

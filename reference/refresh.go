@@ -46,8 +46,11 @@ func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial)
 		return nil, refuse(invalidGrant, "the refresh token is not known")
 	}
 	token := s.refreshTokenOf(p.get("refresh_token"))
-	if token == nil || token.grant.client != client.ID && !s.faults.Has(fault.RefreshAnyClient) {
+	if token == nil {
 		return nil, refuse(invalidGrant, "the refresh token is not known")
+	}
+	if token.grant.client != client.ID && !s.faults.Has(fault.RefreshAnyClient) {
+		return nil, s.unknownOr(fault.OracleRefresh, "the refresh token is not known", "the refresh token is another client's")
 	}
 	if token.grant.revoked {
 		return nil, refuse(invalidGrant, "the grant has ended")

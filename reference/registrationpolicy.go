@@ -44,7 +44,7 @@ func (s *AuthServer) grantTypesAllowed(client *Client) *denial {
 
 // openGrant tells whether anybody may register for a grant type.
 func (s *AuthServer) openGrant(grant string) bool {
-	return grant == grantCode || grant == grantRefresh ||
+	return grant == grantCode || grant == grantRefresh || grant == grantDevice ||
 		grant == grantMachine && s.faults.Has(fault.RegisterPrivilegedGrant)
 }
 

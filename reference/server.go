@@ -41,6 +41,7 @@ type Options struct {
 	CodeLifetime         time.Duration // default 60 seconds
 	PushLifetime         time.Duration // of pushed authorization requests; default 60 seconds
 	SecretLifetime       time.Duration // of self-registered clients' secrets; default 24 hours
+	DeviceLifetime       time.Duration // of device codes; default 10 minutes
 
 	// FetchTimeout is how long a document that a client names may take; default 3
 	// seconds.
@@ -171,6 +172,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.PushLifetime, time.Minute)
 	setDefault(&o.FetchTimeout, 3*time.Second)
 	setDefault(&o.SecretLifetime, clientLifetime)
+	setDefault(&o.DeviceLifetime, 10*time.Minute)
 }
 
 func setDefault(d *time.Duration, value time.Duration) {

@@ -59,6 +59,7 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 		grantMachine:  s.machineToken,
 		grantExchange: s.exchangeToken,
 		grantIdentity: s.redeemIdentity,
+		grantDevice:   s.pollDevice,
 	}
 	kind := p.get("grant_type")
 	if client == workloadClient {
@@ -196,6 +197,15 @@ func keepLast(form url.Values) {
 	}
 }
 
+// unknownOr says the same of what does not exist and of what is somebody else's,
+// so that nobody can find out what exists; but for a fault.
+func (s *AuthServer) unknownOr(f fault.Fault, same, telling string) *denial {
+	if s.faults.Has(f) {
+		return refuse(invalidGrant, "%s", telling)
+	}
+	return refuse(invalidGrant, "%s", same)
+}
+
 // writeRefusal answers a request of a client with an error. A client that tried
 // the Authorization header is told the scheme (RFC 6749, section 5.2).
 func (s *AuthServer) writeRefusal(w http.ResponseWriter, r *http.Request, problem *denial) {
@@ -213,6 +223,9 @@ func (s *AuthServer) writeRefusal(w http.ResponseWriter, r *http.Request, proble
 		}
 	}
 	document := problem.document()
+	if s.faults.Has(fault.ErrorInternals) {
+		document["error_description"] += " goroutine 118 [running]: main.exchange(/srv/as/token.go:42)"
+	}
 	switch {
 	case s.faults.Has(fault.TokenErrorPage):
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

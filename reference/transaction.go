@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mcpassay/mcpassay/reference/fault"
@@ -20,9 +21,10 @@ type transaction struct {
 	request  *authRequest
 	failure  *denial // what is wrong with the request; told after login
 	started  time.Time
-	attempts int    // at the password
-	agreed   bool   // on the login page
-	reminder string // what the browser says it has approved; only faults believe it
+	attempts int         // at the password
+	agreed   bool        // on the login page
+	reminder string      // what the browser says it has approved; only faults believe it
+	connects *connection // for a transaction that connects a device
 
 	// Where an identity provider signs users in.
 	away       *excursion
@@ -71,12 +73,14 @@ func (s *AuthServer) advance(tx *transaction, user *session) step {
 		return s.fail(tx, tx.failure)
 	case s.unattended():
 		return s.succeed(tx, &session{user: s.options.Users[0].Name, since: s.now(), agreed: map[string]bool{}})
-	case s.faults.Has(fault.NobodyAsked) && tx.failure == nil:
+	case s.faults.Has(fault.NobodyAsked) && tx.failure == nil && tx.connects == nil:
 		return s.succeed(tx, &session{user: "guest of " + tx.browser, since: s.now()})
 	case s.proxies():
 		return s.advanceProxy(tx, user)
 	case s.needsLogin(tx, user):
 		return s.proceedTo("/login", tx)
+	case tx.connects != nil:
+		return s.connect(tx, user)
 	case tx.failure != nil:
 		return s.fail(tx, tx.failure)
 	case s.needsConsent(tx, user):
@@ -151,7 +155,8 @@ const (
 )
 
 // cookieName tells servers on other ports of the same host apart, since cookies
-// do not (RFC 6265, section 8.5).
+// do not (RFC 6265, section 8.5). Over https its prefix makes browsers insist that
+// no other host and no cleartext had a hand in it.
 func (s *AuthServer) cookieName(name string) string {
 	u, err := url.Parse(s.origin)
 	if s.hostOnly(name) {
@@ -167,7 +172,8 @@ func (s *AuthServer) cookieName(name string) string {
 // nobody else has set it (RFC 6265bis, section 4.1.3.2), and so is Secure. They
 // take those from loopback, too.
 func (s *AuthServer) hostOnly(name string) bool {
-	return s.proxies() && !(s.faults.Has(fault.ProxyCookiePlain) && name == sessionCookie)
+	secure := strings.HasPrefix(s.origin, "https:")
+	return (secure || s.proxies()) && !(s.faults.Has(fault.ProxyCookiePlain) && name == sessionCookie)
 }
 
 // cookie makes a cookie that scripts and other sites' requests do not get, but
