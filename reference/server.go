@@ -7,7 +7,6 @@ package reference
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -55,7 +54,7 @@ type Server struct {
 
 	servers []*http.Server
 	users   []User
-	roots   *x509.CertPool
+	secured *security
 }
 
 // Start starts a deployment. The caller closes it.
@@ -96,7 +95,7 @@ func Start(o Options) (*Server, error) {
 	rs.authority.trust(secured.roots())
 	up.verifier.authority.trust(secured.roots())
 
-	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, roots: secured.roots()}
+	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, secured: secured}
 	for i, h := range []http.Handler{
 		o.observed(PartyAuthServer, as), o.observed(PartyResourceServer, rs), o.observed(PartyUpstream, up),
 	} {
