@@ -64,14 +64,14 @@ func (d *Deployment) handshakes(ctx context.Context, address string) (*Handshake
 	if err != nil {
 		return nil, err
 	}
-	attempt := func(what string, least, most uint16, suites []uint16) (*tls.ConnectionState, error) {
+	attempt := func(ctx context.Context, what string, least, most uint16, suites []uint16) (*tls.ConnectionState, error) {
 		return d.wire.Handshake(ctx, what, address, &tls.Config{
 			ServerName: host, MinVersion: least, MaxVersion: most, CipherSuites: suites,
 			InsecureSkipVerify: true, //nolint:gosec // what is sent is nothing, and the chain is looked at below
 		})
 	}
 	sound := func() (*tls.ConnectionState, error) {
-		state, err := attempt("as clients do it", tls.VersionTLS12, 0, nil)
+		state, err := attempt(wire.For(ctx, "control"), "as clients do it", tls.VersionTLS12, 0, nil)
 		if err != nil {
 			return nil, &Blocked{By: "network", Owner: reports.Network, Err: fmt.Errorf("no TLS 1.2 or newer with %s: %w", address, err)}
 		}
@@ -82,11 +82,11 @@ func (d *Deployment) handshakes(ctx context.Context, address string) (*Handshake
 		return nil, err
 	}
 	h := &Handshaken{Host: address, Invalid: d.invalid(state, host)}
-	ctx = wire.For(ctx, "attack")
-	if old, err := attempt("at most TLS 1.1", tls.VersionTLS10, tls.VersionTLS11, everySuite()); err == nil { //nolint:gosec // to see it refused
+	attack := wire.For(ctx, "attack")
+	if old, err := attempt(attack, "at most TLS 1.1", tls.VersionTLS10, tls.VersionTLS11, everySuite()); err == nil { //nolint:gosec // to see it refused
 		h.Old = tls.VersionName(old.Version)
 	}
-	if weak, err := attempt("with RC4 or 3DES", tls.VersionTLS12, tls.VersionTLS12, brokenSuites); err == nil {
+	if weak, err := attempt(attack, "with RC4 or 3DES", tls.VersionTLS12, tls.VersionTLS12, brokenSuites); err == nil {
 		h.Weak = tls.CipherSuiteName(weak.CipherSuite)
 	}
 	_, err = sound()

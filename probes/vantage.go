@@ -111,3 +111,12 @@ func trusts(ctx context.Context, client *wire.Client, endpoint string, lab *refe
 		return strings.TrimSuffix(server, "/") == strings.TrimSuffix(lab.Issuer(), "/")
 	})
 }
+
+// Subject is what is under test: the MCP server, or the authorization server
+// where that is alone.
+func (d *Deployment) Subject() string {
+	if d.Target.Ours.ResourceServer {
+		return d.Target.Issuer
+	}
+	return d.Endpoint.String()
+}

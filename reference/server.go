@@ -7,7 +7,6 @@ package reference
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -64,7 +63,7 @@ type Server struct {
 
 	servers []*http.Server
 	users   []User
-	roots   *x509.CertPool
+	secured *security
 
 	identityProvider string
 }
@@ -114,7 +113,7 @@ func Start(o Options) (*Server, error) {
 	rs.authority.trust(secured.roots())
 	up.verifier.authority.trust(secured.roots())
 
-	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, roots: secured.roots()}
+	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, secured: secured}
 	if as.variants.Has(variant.Proxy) {
 		if err := s.federate(as, o.Users); err != nil {
 			return nil, err

@@ -121,4 +121,13 @@ func (a *authority) trust(roots *x509.CertPool) {
 
 // Roots are the authorities that have to be trusted to reach the deployment; nil
 // if it speaks http.
-func (s *Server) Roots() *x509.CertPool { return s.roots }
+func (s *Server) Roots() *x509.CertPool { return s.secured.roots() }
+
+// Authority is the certificate of the deployment's own authority, in PEM; nil if
+// it speaks http.
+func (s *Server) Authority() []byte {
+	if s.secured == nil {
+		return nil
+	}
+	return s.secured.authority.PEM()
+}

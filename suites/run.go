@@ -61,7 +61,7 @@ func Run(ctx context.Context, d *probes.Deployment, o Options) (*reports.Report,
 	defer running.Unlock()
 	defer signal.Reset(os.Interrupt, syscall.SIGTERM) // RunSpecs leaves its handler behind
 
-	report := &reports.Report{Tool: o.Tool, UserAgent: o.Agent, Target: d.Endpoint.String(), Start: time.Now()}
+	report := &reports.Report{Tool: o.Tool, UserAgent: o.Agent, Target: d.Subject(), Start: time.Now()}
 	if report.Stopped = d.Preflight(ctx); report.Stopped == nil {
 		r := &run{ctx: ctx, d: d, o: o, report: report, revision: revisionOf(ctx, d), judged: map[string]*judged{}}
 		report.Revision = string(r.revision)

@@ -21,6 +21,7 @@ import (
 type referenceCommand struct {
 	Fault   []string `placeholder:"ID" help:"Deliberate defect to switch on; repeatable. mcpassay faults lists them."`
 	Variant []string `placeholder:"ID" help:"Legal but unusual behaviour to switch on; repeatable."`
+	CAOut   string   `name:"ca-out" placeholder:"FILE" help:"With the variant tls: where to write the certificate of the authority, for run --ca-file."`
 	Addr    string   `placeholder:"HOST:PORT" help:"Address of the MCP server (default: a free port of 127.0.0.1). The other servers always take free ports."`
 }
 
@@ -32,10 +33,20 @@ func (c *referenceCommand) Run(out *output) error {
 	if err != nil {
 		return err
 	}
-	if err := describe(out.stdout, server); err != nil {
+	if err := errors.Join(c.writeAuthority(server), describe(out.stdout, server)); err != nil {
 		return errors.Join(err, server.Close())
 	}
 	return server.Wait(ctx)
+}
+
+func (c *referenceCommand) writeAuthority(s *reference.Server) error {
+	switch {
+	case c.CAOut == "":
+		return nil
+	case s.Authority() == nil:
+		return usagef("--ca-out goes with --variant %s", variant.TLS.ID)
+	}
+	return os.WriteFile(c.CAOut, s.Authority(), 0o644)
 }
 
 // startReference starts a reference deployment that differs as the ids say.

@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 }
 
 // serve starts a reference deployment for the rest of the script, and sets
-// TARGET and ISSUER to its URLs.
+// TARGET and ISSUER to its URLs. If it speaks https, its authority is in ca.pem.
 //
 //	serve [--variant ID]
 func serve(ts *testscript.TestScript, neg bool, args []string) {
@@ -62,6 +62,9 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { stop(ts, server) })
 	ts.Setenv("TARGET", server.ResourceServer.Endpoint())
 	ts.Setenv("ISSUER", server.AuthServer.Issuer())
+	if authority := server.Authority(); authority != nil {
+		ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), authority, 0o600))
+	}
 }
 
 func stop(ts *testscript.TestScript, server *reference.Server) {

@@ -34,11 +34,13 @@ func (c *Client) Handshake(ctx context.Context, what, address string, config *tl
 	Spend(ctx, x.Took)
 	if err != nil {
 		x.Error = c.Redactor.String(err.Error())
+		x.Step += ": " + x.Error
 		record(ctx, x)
 		return nil, err
 	}
 	defer connection.Close() //nolint:errcheck // nothing depends on it
-	record(ctx, x)
 	state := connection.(*tls.Conn).ConnectionState()
+	x.Step += ": " + tls.VersionName(state.Version) + ", " + tls.CipherSuiteName(state.CipherSuite)
+	record(ctx, x)
 	return &state, nil
 }
