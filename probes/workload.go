@@ -63,10 +63,11 @@ func (d *Deployment) WorkloadRequest(ctx context.Context, assertion string, muta
 		"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"},
 	}}
 	mutate(form, mutations)
-	return d.postAnonymously(ctx, endpoint, form)
+	return d.postTo(ctx, endpoint, form, &Client{Method: "none"})
 }
 
-func (d *Deployment) postAnonymously(ctx context.Context, endpoint string, form *Form) (*Tokens, error) {
+// postTo sends a token request to the endpoint as it stands.
+func (d *Deployment) postTo(ctx context.Context, endpoint string, form *Form, c *Client) (*Tokens, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(url.Values(form.Values).Encode()))
 	if err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func (d *Deployment) postAnonymously(ctx context.Context, endpoint string, form 
 	if err != nil {
 		return nil, err
 	}
-	return d.readTokens(res, &Client{Method: "none"}), nil
+	return d.readTokens(res, c), nil
 }
 
 // ByWorkload are tokens for an assertion about the workload.

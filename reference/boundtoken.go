@@ -26,6 +26,9 @@ func usesDPoP(r *http.Request) bool {
 // for this very request (RFC 9449, section 7.1). Neither kind of token passes for
 // the other, or a stolen one would do without the key.
 func (e *endpoint) proven(r *http.Request, who *caller) error {
+	if err := e.certified(r, who); err != nil {
+		return err
+	}
 	dpop := usesDPoP(r)
 	switch {
 	case dpop && e.faults.Has(fault.DPoPRefused):

@@ -42,11 +42,13 @@ type Client struct {
 	Key *tokens.Issuer
 
 	SelfRegistered bool
-	boundTokens    bool                       // it takes no other than DPoP-bound ones
-	jwks           json.RawMessage            // public keys, for private_key_jwt
-	described      map[string]json.RawMessage // other metadata, as registered
-	manager        string                     // digest of the registration access token
-	registered     time.Time
+	boundTokens    bool // it takes no other than DPoP-bound ones
+
+	certificateBound bool                       // its tokens are bound to its certificate
+	jwks             json.RawMessage            // public keys, for private_key_jwt
+	described        map[string]json.RawMessage // other metadata, as registered
+	manager          string                     // digest of the registration access token
+	registered       time.Time
 
 	// What only faults look at.
 	askedGrants    []string

@@ -87,7 +87,8 @@ func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *deni
 	if problem != nil {
 		return nil, problem
 	}
-	code.used, code.grant.key = true, p.get(provenKey)
+	code.used = true
+	code.grant.bind(p)
 	response, problem := s.tokenResponse(code.grant, client, code.grant.scopes, resource)
 	if s.faults.Has(fault.CodeReserved) {
 		code.served = response

@@ -65,7 +65,7 @@ func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial)
 	if !token.used {
 		token.used, token.usedAt = true, s.now()
 	}
-	token.grant.key = p.get(provenKey)
+	token.grant.bind(p)
 	response, problem := s.tokenResponse(s.continued(token.grant, scopes), client, scopes, resource)
 	if s.faults.Has(fault.RefreshNotRotated) && problem == nil {
 		token.used = false

@@ -2,7 +2,6 @@ package reference
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -55,7 +54,7 @@ func StartStandIn(o StandInOptions) (*StandIn, error) {
 	}
 	rs.authority.client = o.ClientID
 	if o.Roots != nil {
-		rs.authority.http.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12}
+		rs.authority.trustRoots(o.Roots)
 	}
 	e := rs.serve("/mcp", "mcpassay stand-in", "")
 	s := &StandIn{ResourceServer: rs, url: e.url}

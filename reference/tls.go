@@ -66,7 +66,8 @@ func (o *Options) tlsConfig(authority *certs.Authority, l net.Listener, isAuthSe
 	if err != nil {
 		return nil, err
 	}
-	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		ClientAuth: tls.RequestClientCert} // which certificate it has to be is for OAuth to say (RFC 8705)
 	if faults.Has(fault.TLSOld) {
 		config.MinVersion = tls.VersionTLS10
 	}
@@ -110,8 +111,19 @@ func (s *security) guard(h http.Handler, o *Options) http.Handler {
 // trust makes requests to the authorization server trust the deployment's own
 // certificates. It never makes them trust all.
 func (a *authority) trust(s *security) {
-	if transport, ok := a.http.Transport.(*http.Transport); ok && s != nil {
-		transport.TLSClientConfig = &tls.Config{RootCAs: s.roots(), MinVersion: tls.VersionTLS12}
+	if s != nil {
+		a.trustRoots(s.roots())
+	}
+}
+
+// trustRoots makes them trust the authorities in the pool, and no others.
+func (a *authority) trustRoots(roots *x509.CertPool) {
+	named, ok := a.http.Transport.(introduced)
+	if !ok {
+		return
+	}
+	if transport, ok := named.RoundTripper.(*http.Transport); ok {
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
 }
 
