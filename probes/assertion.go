@@ -25,11 +25,10 @@ func (c *Client) Assertion(mutations ...tokens.Mutation) (string, error) {
 	if c.Signer == nil {
 		return "", errors.New("the client has no key to sign assertions with")
 	}
-	now := time.Now()
+	base := []tokens.Mutation{tokens.Dated("iat", 0), tokens.Dated("exp", time.Minute)}
 	return c.Signer.Mint(tokens.Claims{
 		"iss": c.ID, "sub": c.ID, "aud": c.Audience, "jti": rand.Text(),
-		"iat": now.Unix(), "exp": now.Add(time.Minute).Unix(),
-	}, mutations...)
+	}, append(base, mutations...)...)
 }
 
 // asserted authenticates a request by the assertion.
@@ -108,6 +107,7 @@ func (d *Deployment) settleAudience(ctx context.Context, c *Client, metadata *wi
 	if err != nil {
 		return err
 	}
+	c.Signer.SetAhead(time.Until(d.Now()))
 	var t *Tokens
 	for _, c.Audience = range []string{issuer, endpoint} {
 		a, err := d.Code(wire.For(ctx, "control"), c)

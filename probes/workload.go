@@ -25,6 +25,7 @@ type Workload struct {
 	Claims          map[string]any
 	Signer          interface {
 		Mint(tokens.Claims, ...tokens.Mutation) (string, error)
+		SetAhead(time.Duration)
 	}
 }
 
@@ -37,15 +38,14 @@ func (d *Deployment) WorkloadAssertion(ctx context.Context, w *Workload, mutatio
 			return "", err
 		}
 	}
-	now := time.Now()
-	claims := tokens.Claims{
-		"iss": w.Issuer, "sub": w.Subject, "aud": audience, "jti": rand.Text(),
-		"iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(),
-	}
+	w.Signer.SetAhead(time.Until(d.Now()))
+	claims := tokens.Claims{"iss": w.Issuer, "sub": w.Subject, "aud": audience, "jti": rand.Text()}
 	for name, value := range w.Claims {
 		claims[name] = value
 	}
-	return w.Signer.Mint(claims, append([]tokens.Mutation{tokens.Header("typ", "JWT")}, mutations...)...)
+	return w.Signer.Mint(claims, append([]tokens.Mutation{
+		tokens.Header("typ", "JWT"), tokens.Dated("iat", 0), tokens.Dated("exp", 5*time.Minute),
+	}, mutations...)...)
 }
 
 // WorkloadRequest trades an assertion for an access token, without a client.
