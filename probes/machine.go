@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/probes/wire"
@@ -33,6 +34,7 @@ func (d *Deployment) MachineClient(ctx context.Context) (*Client, error) {
 					return nil, err
 				}
 				c.Audience, _ = metadata.String("issuer")
+				c.Signer.SetAhead(time.Until(d.Now()))
 			}
 			return c, nil
 		}

@@ -161,7 +161,7 @@ func registered(id string, doc *wire.Document, asked map[string]any) *Client {
 			c.Method = "client_secret_basic"
 		}
 	}
-	if c.Secret == "" && c.Method != assertionMethod {
+	if c.Secret == "" && c.Method != assertionMethod && c.Method != certificateMethod {
 		c.Method = "none"
 	}
 	uris, ok := doc.Strings("redirect_uris")

@@ -25,6 +25,7 @@ type Workload struct {
 	Claims          map[string]any
 	Signer          interface {
 		Mint(tokens.Claims, ...tokens.Mutation) (string, error)
+		SetAhead(time.Duration)
 	}
 }
 
@@ -44,7 +45,9 @@ func (d *Deployment) WorkloadAssertion(ctx context.Context, w *Workload, mutatio
 	for name, value := range w.Claims {
 		claims[name] = value
 	}
-	return w.Signer.Mint(claims, append([]tokens.Mutation{tokens.Header("typ", "JWT")}, mutations...)...)
+	return w.Signer.Mint(claims, append([]tokens.Mutation{
+		tokens.Header("typ", "JWT"), tokens.Dated("iat", 0), tokens.Dated("exp", 5*time.Minute),
+	}, mutations...)...)
 }
 
 // WorkloadRequest trades an assertion for an access token, without a client.
@@ -62,10 +65,11 @@ func (d *Deployment) WorkloadRequest(ctx context.Context, assertion string, muta
 		"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"},
 	}}
 	mutate(form, mutations)
-	return d.postAnonymously(ctx, endpoint, form)
+	return d.postTo(ctx, endpoint, form, &Client{Method: "none"})
 }
 
-func (d *Deployment) postAnonymously(ctx context.Context, endpoint string, form *Form) (*Tokens, error) {
+// postTo sends a token request to the endpoint as it stands.
+func (d *Deployment) postTo(ctx context.Context, endpoint string, form *Form, c *Client) (*Tokens, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(url.Values(form.Values).Encode()))
 	if err != nil {
 		return nil, err
@@ -75,7 +79,7 @@ func (d *Deployment) postAnonymously(ctx context.Context, endpoint string, form 
 	if err != nil {
 		return nil, err
 	}
-	return d.readTokens(res, &Client{Method: "none"}), nil
+	return d.readTokens(res, c), nil
 }
 
 // ByWorkload are tokens for an assertion about the workload.

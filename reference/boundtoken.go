@@ -26,6 +26,9 @@ func usesDPoP(r *http.Request) bool {
 // for this very request (RFC 9449, section 7.1). Neither kind of token passes for
 // the other, or a stolen one would do without the key.
 func (e *endpoint) proven(r *http.Request, who *caller) error {
+	if err := e.certified(r, who); err != nil {
+		return err
+	}
 	dpop := usesDPoP(r)
 	switch {
 	case dpop && e.faults.Has(fault.DPoPRefused):
@@ -59,6 +62,9 @@ func (e *endpoint) boundChallenge(params []parameter) string {
 	params = append(params[:len(params):len(params)], parameter{"algs", strings.Join(proofAlgorithms, " ")})
 	return schemeDPoP + strings.TrimPrefix(challenge(params), "Bearer")
 }
+
+// now is the time by the deployment's clock.
+func (e *endpoint) now() time.Time { return time.Now().Add(e.verifier.ahead) }
 
 // callProofs guards the endpoint.
 func (e *endpoint) callProofs() *proofGuard {
@@ -99,8 +105,8 @@ func (e *endpoint) overlooksAge(t *tokens.Token) bool {
 	switch {
 	case err != nil, issued.IsZero():
 		return e.faults.Has(fault.DPoPUndated)
-	case issued.After(time.Now()):
+	case issued.After(e.now()):
 		return e.faults.Has(fault.DPoPPostdated)
 	}
-	return e.faults.Has(fault.DPoPEternal) || e.faults.Has(fault.DPoPHourOld) && time.Since(issued) < 45*time.Minute
+	return e.faults.Has(fault.DPoPEternal) || e.faults.Has(fault.DPoPHourOld) && e.now().Sub(issued) < 45*time.Minute
 }

@@ -38,6 +38,9 @@ func (s *AuthServer) authenticate(r *http.Request, p params) (*Client, *denial) 
 	if client == nil {
 		return nil, refuse(invalidClient, "the client is not known here")
 	}
+	if client.AuthMethod == authCertificate && shown.method == authNone && s.certificateHolds(r, client) {
+		return client, nil
+	}
 	if !s.methodAllowed(shown.method, client) {
 		return nil, refuse(invalidClient, "the client does not authenticate by %s", shown.method)
 	}

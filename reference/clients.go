@@ -43,13 +43,15 @@ type Client struct {
 	Key *tokens.Issuer
 
 	SelfRegistered bool
-	boundTokens    bool                       // it takes no other than DPoP-bound ones
-	jwks           json.RawMessage            // public keys, for private_key_jwt
-	described      map[string]json.RawMessage // other metadata, as registered
-	manager        string                     // digest of the registration access token
-	registered     time.Time
-	host           string // of the document that describes it; empty: none does
-	logo           string // that the document names
+	boundTokens    bool // it takes no other than DPoP-bound ones
+
+	certificateBound bool                       // its tokens are bound to its certificate
+	jwks             json.RawMessage            // public keys, for private_key_jwt
+	described        map[string]json.RawMessage // other metadata, as registered
+	manager          string                     // digest of the registration access token
+	registered       time.Time
+	host             string // of the document that describes it; empty: none does
+	logo             string // that the document names
 
 	pushes bool   // all its authorization requests
 	mayAct string // who may act with the tokens of its users, as may_act says

@@ -94,7 +94,8 @@ func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *deni
 		return nil, problem
 	}
 	s.races(fault.CodeRaces, p.get("code"), "")
-	code.used, code.grant.key = true, p.get(provenKey)
+	code.used = true
+	code.grant.bind(p)
 	response, problem := s.tokenResponse(code.grant, client, code.grant.scopes, resource)
 	if s.faults.Has(fault.CodeReserved) {
 		code.served = response

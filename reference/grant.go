@@ -17,7 +17,7 @@ type grant struct {
 	scopes           []string
 	resources        []string
 	nonce            string
-	key              string // thumbprint of the key that its tokens are bound to, if they are
+	key, certificate string // thumbprints of what its tokens are bound to, if they are
 	signedIn         time.Time
 	until            time.Time // no refreshing beyond
 	defaulted        bool      // the client named no resource

@@ -160,7 +160,7 @@ func (s *AuthServer) identityChecks(provider *IdentityProvider, client *Client, 
 			return nil
 		}},
 		tokens.Check{Name: checkBinding, Test: func(t *tokens.Token) error {
-			if _, bound := t.Claims["cnf"]; bound && (t.Confirmation() == "" || t.Confirmation() != proven) {
+			if _, bound := t.Claims["cnf"]; bound && (t.Confirmation("jkt") == "" || t.Confirmation("jkt") != proven) {
 				return errors.New("it is bound to a key that was not proved")
 			}
 			return nil

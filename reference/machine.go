@@ -29,7 +29,8 @@ func (s *AuthServer) ownToken(client, subject string, scopes []string, p params)
 	if problem != nil {
 		return nil, problem
 	}
-	g := &grant{client: client, user: subject, scopes: scopes, resources: resources, defaulted: len(p.list("resource")) == 0, key: p.get(provenKey)}
+	g := &grant{client: client, user: subject, scopes: scopes, resources: resources, defaulted: len(p.list("resource")) == 0}
+	g.bind(p)
 	resource, problem := s.resourceAllowed(p.list("resource"), g)
 	if problem != nil {
 		return nil, problem

@@ -128,6 +128,7 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	}
 	s.describeProofs(document)
 	s.describeClientAuth(document)
+	s.describeCertificates(document)
 	s.describeWorkloads(document)
 	if lab := s.options.ForClients; lab != nil && lab.AuthMethods != nil {
 		document["token_endpoint_auth_methods_supported"] = lab.AuthMethods

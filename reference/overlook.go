@@ -134,7 +134,7 @@ func (v *verifier) believesForeignIssuer(ctx context.Context, t *tokens.Token) b
 }
 
 func (v *verifier) overlooksAudience(t *tokens.Token) bool {
-	if t.Confirmation() != "" && v.faults.Has(fault.DPoPAudienceUnchecked) {
+	if t.Confirmation("jkt") != "" && v.faults.Has(fault.DPoPAudienceUnchecked) {
 		return true
 	}
 	audience, err := t.Audience()

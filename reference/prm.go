@@ -91,6 +91,9 @@ func (rs *ResourceServer) describe(e *endpoint) map[string]any {
 
 		"dpop_signing_alg_values_supported": proofAlgorithms,
 	}
+	if rs.variants.Has(variant.TLS) {
+		d["tls_client_certificate_bound_access_tokens"] = true
+	}
 	if rs.variants.Has(variant.ExtraClaims) {
 		d["resource_name#de"] = "Notizen"
 		d["resource_documentation"] = rs.origin + "/documentation"

@@ -77,7 +77,7 @@ func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial)
 	if !token.used {
 		token.used, token.usedAt = true, s.now()
 	}
-	g.key = p.get(provenKey)
+	g.bind(p)
 	response, problem := s.tokenResponse(s.continued(g, scopes), client, scopes, resource)
 	next, _ := response["refresh_token"].(string)
 	token.next, _ = s.refreshes.get(digest(next), s.now())

@@ -149,6 +149,7 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 	m.read("application_type", &client.ApplicationType)
 	m.read("jwks", &client.jwks)
 	m.read("dpop_bound_access_tokens", &client.boundTokens)
+	s.readCertificateMembers(&m, client)
 	var scope string
 	m.read("scope", &scope)
 	client.Scopes = strings.Fields(scope)
@@ -299,6 +300,9 @@ func (s *AuthServer) registrationResponse(client *Client, token string) map[stri
 	}
 	if client.ApplicationType != "" {
 		document["application_type"] = client.ApplicationType
+	}
+	if client.certificateBound {
+		document["tls_client_certificate_bound_access_tokens"] = true
 	}
 	if client.boundTokens {
 		document["dpop_bound_access_tokens"] = true

@@ -112,9 +112,12 @@ func (s *AuthServer) keysAllowed(client *Client, m *clientMetadata) *denial {
 	switch client.AuthMethod {
 	case authNone, authBasic, authPost:
 		return nil
-	case authAssertion:
+	case authAssertion, authCertificate:
+		if client.AuthMethod == authCertificate && !s.takesCertificates() {
+			return refuse(invalidMetadata, "no certificate can arrive here")
+		}
 		if !m.has("jwks") {
-			return refuse(invalidMetadata, "private_key_jwt needs jwks")
+			return refuse(invalidMetadata, "%s needs jwks", client.AuthMethod)
 		}
 		return nil
 	}

@@ -222,6 +222,7 @@ type caller struct {
 	Expires         time.Time // by our own clock
 	token           string    // for the exchange, and for its proof
 	key             string    // thumbprint of the key that the token is bound to, if it is
+	certificate     string    // and of the certificate
 }
 
 // identity tells callers apart: sessions and notes are kept under it. The space

@@ -70,7 +70,8 @@ func (o *Options) tlsConfig(authority *certs.Authority, l net.Listener, isAuthSe
 	if err != nil {
 		return nil, err
 	}
-	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		ClientAuth: tls.RequestClientCert} // which certificate it has to be is for OAuth to say (RFC 8705)
 	if faults.Has(fault.TLSOld) {
 		config.MinVersion = tls.VersionTLS10
 	}

@@ -17,6 +17,9 @@ const provenKey = "dpop_jkt"
 // client that is registered for bound tokens has to send one (section 5.2).
 func (s *AuthServer) readProof(w http.ResponseWriter, r *http.Request, p params, client *Client) *denial {
 	delete(p, provenKey)
+	if problem := s.readCertificate(r, p, client); problem != nil {
+		return problem
+	}
 	if nonce := s.proofs.current(); nonce != "" {
 		w.Header().Set("DPoP-Nonce", nonce)
 	}
@@ -73,11 +76,24 @@ func (s *AuthServer) refreshKeyRefused(g *grant, client *Client, p params) bool 
 	return !s.faults.Has(fault.DPoPRefreshUnbound)
 }
 
-// confirm binds an access token to the key of its grant (RFC 9449, section 6). A
-// token from an exchange is another client's, who has proven no key.
+// bind has the tokens of the grant bound to what the request has proven.
+func (g *grant) bind(p params) {
+	g.key, g.certificate = p.get(provenKey), p.get(provenCertificate)
+}
+
+// confirm binds an access token to the key and the certificate of its grant (RFC
+// 9449, section 6; RFC 8705, section 3.1). A token from an exchange is another
+// client's, who has proven neither.
 func (s *AuthServer) confirm(claims tokens.Claims, a accessRequest) {
-	if a.grant.key != "" && a.source == nil && !s.faults.Has(fault.DPoPTokenUnbound) {
-		claims["cnf"] = map[string]any{"jkt": a.grant.key}
+	confirmed := map[string]any{}
+	if a.grant.key != "" && !s.faults.Has(fault.DPoPTokenUnbound) {
+		confirmed["jkt"] = a.grant.key
+	}
+	if a.grant.certificate != "" {
+		confirmed["x5t#S256"] = a.grant.certificate
+	}
+	if len(confirmed) > 0 && a.source == nil {
+		claims["cnf"] = confirmed
 	}
 }
 

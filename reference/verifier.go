@@ -104,8 +104,8 @@ func (v *verifier) callerOf(t *tokens.Token, token string) *caller {
 	if end, _ := t.Time("exp"); !end.IsZero() {
 		who.Expires = end.Add(-v.ahead)
 	}
-	who.key = t.Confirmation()
 	v.mistakeActor(who, t)
+	who.key, who.certificate = t.Confirmation("jkt"), t.Confirmation("x5t#S256")
 	if v.faults.Has(fault.SubjectTrimmed) {
 		who.Subject = strings.ToLower(strings.TrimSpace(who.Subject))
 	}

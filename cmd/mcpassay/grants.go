@@ -106,7 +106,7 @@ func grants(c *Config, target *probes.Target) error {
 		if file == "" {
 			return nil
 		}
-		signer, err := signerFrom(issuer, file)
+		signer, err := issuerFrom(issuer, file)
 		errs = append(errs, err)
 		return signer
 	}
@@ -138,11 +138,8 @@ func grants(c *Config, target *probes.Target) error {
 	return errors.Join(errs...)
 }
 
-// maxKey bounds a key file, in bytes.
-const maxKey = 64 << 10
-
-// signerFrom reads a private key from a file.
-func signerFrom(issuer, path string) (*tokens.Issuer, error) {
+// issuerFrom reads the private key of an issuer from a file.
+func issuerFrom(issuer, path string) (*tokens.Issuer, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, usagef("the key of %s: %w", issuer, err)
