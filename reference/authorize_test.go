@@ -226,7 +226,7 @@ func TestNamesAreEscaped(t *testing.T) {
 func TestVariantsOfTheFlow(t *testing.T) {
 	for _, v := range variant.All() {
 		switch v {
-		case variant.NoRegistration, variant.ScriptedRedirect, variant.ScriptedLogin, variant.TLS:
+		case variant.NoRegistration, variant.ScriptedRedirect, variant.ScriptedLogin, variant.TLS, variant.PAROnly, variant.Proxy:
 			continue // have tests of their own, or need a browser
 		}
 		t.Run(v.ID, func(t *testing.T) {

@@ -76,7 +76,7 @@ func (s *AuthServer) refreshKeyRefused(g *grant, client *Client, p params) bool 
 // confirm binds an access token to the key of its grant (RFC 9449, section 6). A
 // token from an exchange is another client's, who has proven no key.
 func (s *AuthServer) confirm(claims tokens.Claims, a accessRequest) {
-	if a.grant.key != "" && a.actor == "" && !s.faults.Has(fault.DPoPTokenUnbound) {
+	if a.grant.key != "" && a.source == nil && !s.faults.Has(fault.DPoPTokenUnbound) {
 		claims["cnf"] = map[string]any{"jkt": a.grant.key}
 	}
 }
