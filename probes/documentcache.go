@@ -131,6 +131,7 @@ func (d *Deployment) KeyWithdrawn(ctx context.Context) (StaleDocument, error) {
 		if own.Signer, err = tokens.NewSigner(old.Algorithm()); err != nil {
 			return StaleDocument{}, err
 		}
+		d.keepTime(own.Signer)
 		if err := own.publishKeys(ctx, d); err != nil {
 			return StaleDocument{}, err
 		}

@@ -63,6 +63,7 @@ func (d *Deployment) newKeyClient(ctx context.Context, apart bool) (*KeyClient, 
 	if k.Other, err = tokens.NewSigner(alg); err != nil {
 		return nil, err
 	}
+	d.keepTime(k.Other)
 	p, err := d.published(ctx, Publication{})
 	if err != nil {
 		return nil, err
@@ -72,6 +73,7 @@ func (d *Deployment) newKeyClient(ctx context.Context, apart bool) (*KeyClient, 
 	if k.Signer, err = tokens.NewSigner(alg); err != nil {
 		return nil, err
 	}
+	d.keepTime(k.Signer)
 	if apart {
 		h, err := d.documentHost(ctx)
 		if err != nil {

@@ -73,7 +73,7 @@ func (d *Deployment) ActiveMembers(ctx context.Context) (map[string]any, error) 
 		return nil, err
 	}
 	maps.Copy(members, map[string]any{
-		"active": true, "token_type": "Bearer", "iat": time.Now().Unix(), "exp": time.Now().Add(5 * time.Minute).Unix(),
+		"active": true, "token_type": "Bearer", "iat": d.Now().Unix(), "exp": d.Now().Add(5 * time.Minute).Unix(),
 	})
 	return members, nil
 }
@@ -307,7 +307,7 @@ const mostLeeway = 8
 // fresh one is refused. The server's leeway is found first: that is its own affair.
 func (d *Deployment) outlives(ctx context.Context, members map[string]any) (bool, error) {
 	ended := func(ctx context.Context, seconds int) (string, bool, error) {
-		token, err := d.oddToken(ctx, Active(members, map[string]any{"exp": time.Now().Add(-time.Duration(seconds) * time.Second).Unix()}))
+		token, err := d.oddToken(ctx, Active(members, map[string]any{"exp": d.Now().Add(-time.Duration(seconds) * time.Second).Unix()}))
 		if err != nil {
 			return "", false, err
 		}
