@@ -46,6 +46,7 @@ func (d *Deployment) Removed(c *Client) {
 // Clean revokes every grant (RFC 7009) and deletes every client (RFC 7592,
 // section 2.3) that the run created, and returns what is left.
 func (d *Deployment) Clean(ctx context.Context) []reports.Residue {
+	defer d.aftermath.over.Store(true)
 	d.created.mu.Lock()
 	clients, grants := slices.Clone(d.created.clients), slices.Clone(d.created.grants)
 	removed := maps.Clone(d.created.removed)

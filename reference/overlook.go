@@ -22,6 +22,8 @@ func (v *verifier) overlooks(ctx context.Context, check string, t *tokens.Token)
 		return true
 	}
 	switch check {
+	case checkActor:
+		return v.faults.Has(fault.ActMalformed)
 	case tokens.CheckType:
 		return v.faults.Has(fault.AcceptAnyType) || v.believesIDToken(t)
 	case tokens.CheckCritical:

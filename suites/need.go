@@ -169,3 +169,13 @@ func Sessions(ctx context.Context, d *probes.Deployment) (bool, string) {
 	s, err := d.HasSessions(ctx)
 	return err != nil || s, "an MCP server that keeps sessions (initialize)"
 }
+
+// Documents needs an authorization server that reads the client ID metadata
+// documents of the run.
+func Documents(ctx context.Context, d *probes.Deployment) (bool, string) {
+	_, err := d.DocumentClient(ctx)
+	if errors.Is(err, probes.ErrNoDocuments) {
+		return false, err.Error()
+	}
+	return true, ""
+}

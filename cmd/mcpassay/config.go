@@ -23,6 +23,7 @@ type Config struct {
 	Authorized bool        `yaml:"authorized" json:"authorized,omitempty" jsonschema:"true if you may test this deployment although it is not on loopback"`
 	Users      []User      `yaml:"users" json:"users,omitempty" jsonschema:"test users; the first signs in, a second one makes more checks possible"`
 	Clients    []Client    `yaml:"clients" json:"clients,omitempty" jsonschema:"clients registered by hand, for authorization servers without dynamic registration"`
+	Workloads  []Workload  `yaml:"workloads" json:"workloads,omitempty" jsonschema:"workloads whose issuer the authorization server trusts: the first may call the server, a second one is trusted and may not"`
 	Login      []Step      `yaml:"login" json:"login,omitempty" jsonschema:"how to sign in and consent, where the pages are too unusual to be understood unaided"`
 	Browser    Browser     `yaml:"browser" json:"browser,omitzero" jsonschema:"the user agent"`
 	Scopes     []string    `yaml:"scopes" json:"scopes,omitempty" jsonschema:"scopes to ask for; default: what the server's challenge or metadata names"`
@@ -51,7 +52,10 @@ type Client struct {
 	ID          string `yaml:"client_id" json:"client_id" jsonschema:"its identifier"`
 	SecretEnv   string `yaml:"client_secret_env" json:"client_secret_env,omitempty" jsonschema:"name of the environment variable that holds the secret; none: a public client"`
 	SecretFile  string `yaml:"client_secret_file" json:"client_secret_file,omitempty" jsonschema:"file whose first line is the secret"`
-	AuthMethod  string `yaml:"auth_method" json:"auth_method,omitempty" jsonschema:"token endpoint authentication method: none, client_secret_basic or client_secret_post"`
+	AuthMethod  string `yaml:"auth_method" json:"auth_method,omitempty" jsonschema:"token endpoint authentication method: none, client_secret_basic, client_secret_post or private_key_jwt"`
+	KeyFile     string `yaml:"private_key_file" json:"private_key_file,omitempty" jsonschema:"file with the private key, in PEM or as a JWK, by which the client signs assertions (private_key_jwt)"`
+	SigningAlg  string `yaml:"signing_alg" json:"signing_alg,omitempty" jsonschema:"algorithm of its assertions; default: the usual one for the key, such as ES256 or RS256"`
+	Grant       string `yaml:"grant" json:"grant,omitempty" jsonschema:"client_credentials for a client that acts for itself and never for a user; default: authorization_code"`
 	RedirectURI string `yaml:"redirect_uri" json:"redirect_uri,omitempty" jsonschema:"a redirect URI registered for it; nothing has to listen there"`
 }
 
@@ -186,16 +190,31 @@ func (c *Config) validate() error {
 			return fmt.Errorf("clients[%d]: client_id is missing", i)
 		case client.SecretEnv != "" && client.SecretFile != "":
 			return fmt.Errorf("clients[%d]: client_secret_env and client_secret_file exclude each other", i)
+		case client.SigningAlg != "" && client.KeyFile == "":
+			return fmt.Errorf("clients[%d]: signing_alg goes with private_key_file", i)
+		case client.Grant != "" && client.Grant != "authorization_code" && client.Grant != "client_credentials":
+			return fmt.Errorf("clients[%d]: grant %q is not one of authorization_code, client_credentials", i, client.Grant)
+		case client.AuthMethod == "private_key_jwt":
+			if client.KeyFile == "" || client.SecretEnv != "" || client.SecretFile != "" {
+				return fmt.Errorf("clients[%d]: auth_method private_key_jwt needs private_key_file, and no secret", i)
+			}
+		case client.KeyFile != "":
+			if client.AuthMethod != "" || client.SecretEnv != "" || client.SecretFile != "" {
+				return fmt.Errorf("clients[%d]: private_key_file goes with auth_method private_key_jwt, and with no secret", i)
+			}
 		case client.AuthMethod == "":
 		case client.AuthMethod == "none":
 			if client.SecretEnv != "" || client.SecretFile != "" {
 				return fmt.Errorf("clients[%d]: a client with auth_method none has no secret", i)
 			}
 		case client.AuthMethod != "client_secret_basic" && client.AuthMethod != "client_secret_post":
-			return fmt.Errorf("clients[%d]: auth_method %q is not one of none, client_secret_basic, client_secret_post", i, client.AuthMethod)
+			return fmt.Errorf("clients[%d]: auth_method %q is not one of none, client_secret_basic, client_secret_post, private_key_jwt", i, client.AuthMethod)
 		case client.SecretEnv == "" && client.SecretFile == "":
 			return fmt.Errorf("clients[%d]: auth_method %s needs client_secret_env or client_secret_file", i, client.AuthMethod)
 		}
+	}
+	if err := c.validateWorkloads(); err != nil {
+		return err
 	}
 	for i, s := range c.Login {
 		n := 0

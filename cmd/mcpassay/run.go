@@ -164,7 +164,13 @@ func (r *runCommand) target(address string, config *Config) (probes.Target, erro
 	if target.Users, err = users(config, r.User, r.PasswordFile); err != nil {
 		return target, err
 	}
-	if target.Clients, err = clients(config); err != nil {
+	if target.Clients, err = clients(config, false); err != nil {
+		return target, err
+	}
+	if target.Machines, err = clients(config, true); err != nil {
+		return target, err
+	}
+	if target.Workloads, err = workloads(config); err != nil {
 		return target, err
 	}
 	return r.limit(target, config), nil

@@ -13,5 +13,4 @@ var (
 	IntrospectAnonymous = declare("introspect-anonymous", "tells anybody about a token")
 	IntrospectPublic    = declare("introspect-public", "tells public clients about their tokens")
 	IntrospectForeign   = declare("introspect-foreign", "tells self-registered clients about the tokens of others")
-	IntrospectionKept   = declare("introspection-kept", "remembers for ever what introspection said of a token")
 )
