@@ -52,12 +52,6 @@ func or(first bool, a, b string) string {
 	return b
 }
 
-// documentClients is what a deployment can do that knows Client ID Metadata
-// Documents.
-type documentClients interface {
-	DocumentClient(ctx context.Context) (*Client, error)
-}
-
 // Paths takes a client of every kind that can be had through the same requests.
 // A kind that cannot be had is left out.
 func (d *Deployment) Paths(ctx context.Context) ([]Path, error) {
@@ -96,11 +90,10 @@ func (d *Deployment) Paths(ctx context.Context) ([]Path, error) {
 			return nil, err
 		}
 	}
-	if documents, ok := any(d).(documentClients); ok {
-		if c, err := documents.DocumentClient(ctx); err == nil && c != nil {
-			if err := add("by a metadata document", false, c); err != nil {
-				return nil, err
-			}
+	if c, err := d.DocumentClient(ctx); err == nil {
+		d.ledger.add("client", "URL of the document", c.ID)
+		if err := add("by a metadata document", false, c); err != nil {
+			return nil, err
 		}
 	}
 	if c, err := d.MachineClient(ctx); err == nil {
