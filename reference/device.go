@@ -30,8 +30,8 @@ const (
 	deviceMemory = time.Hour // so that an expired code is known as one
 )
 
-// connectsDevices tells whether there are users who could connect one.
-func (s *AuthServer) connectsDevices() bool { return !s.unattended() }
+// connectsDevices tells whether users sign in here, who could connect one.
+func (s *AuthServer) connectsDevices() bool { return !s.unattended() && !s.proxies() }
 
 func (s *AuthServer) routeDevices(mux *http.ServeMux, shared func(string, string, http.HandlerFunc)) {
 	if !s.connectsDevices() {
@@ -115,7 +115,7 @@ func (s *AuthServer) pollDevice(client *Client, p params) (map[string]any, *deni
 	if !s.now().Before(d.expires) && !s.faults.Has(fault.DeviceEternal) {
 		return nil, refuse("expired_token", "the device code has expired")
 	}
-	if hasty := s.hasty(d); hasty {
+	if s.pollsTooSoon(d) {
 		return nil, refuse("slow_down", "the interval is %d seconds now", int(d.interval/time.Second))
 	}
 	switch {
@@ -134,9 +134,9 @@ func (s *AuthServer) pollDevice(client *Client, p params) (map[string]any, *deni
 	return s.tokenResponse(d.grant, client, d.grant.scopes, resource)
 }
 
-// hasty tells whether a device polls before its interval is over, which makes the
+// pollsTooSoon tells whether a device polls before its interval is over, which makes the
 // interval longer (RFC 8628, section 3.5).
-func (s *AuthServer) hasty(d *device) bool {
+func (s *AuthServer) pollsTooSoon(d *device) bool {
 	early := s.now().Before(d.polled.Add(d.interval)) && !d.used
 	d.polled = s.now()
 	if !early || s.faults.Has(fault.DeviceNoSlowDown) {
