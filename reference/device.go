@@ -30,8 +30,8 @@ const (
 	deviceMemory = time.Hour // so that an expired code is known as one
 )
 
-// connectsDevices tells whether there are users who could connect one.
-func (s *AuthServer) connectsDevices() bool { return !s.unattended() }
+// connectsDevices tells whether users sign in here, who could connect one.
+func (s *AuthServer) connectsDevices() bool { return !s.unattended() && !s.proxies() }
 
 func (s *AuthServer) routeDevices(mux *http.ServeMux, shared func(string, string, http.HandlerFunc)) {
 	if !s.connectsDevices() {
