@@ -38,6 +38,8 @@ type Options struct {
 	CodeLifetime         time.Duration // default 60 seconds
 	PushLifetime         time.Duration // of pushed authorization requests; default 60 seconds
 
+	BaseURL string // how clients of MCP 2025-03-26, the only revision spoken then, start; empty: newer ones are spoken
+
 	lab bool // see StartLab
 }
 
