@@ -104,8 +104,8 @@ func StartedBy(origin string) Manner { return func(v *Visit) { v.From = origin }
 // By makes another user sit there.
 func By(u User) Manner { return func(v *Visit) { v.User = u } }
 
-// Canary watches for scripts that call a function of that name.
-func Canary(name string) Manner { return func(v *Visit) { v.Canary = name } }
+// Listening watches for scripts that call a function of that name.
+func Listening(name string) Manner { return func(v *Visit) { v.Canary = name } }
 
 // Framed shows the visit within a frame of the page that starts it.
 func Framed(v *Visit) { v.Framed = true }

@@ -43,6 +43,7 @@ type authRequest struct {
 	maxAge      time.Duration // of the sign-in; negative: any
 	key         string        // dpop_jkt
 	defaulted   bool          // no resource was named
+	agent       *Client       // that is to act for the user; nil: none
 
 	// What only faults look at.
 	method, iss  string
@@ -51,6 +52,13 @@ type authRequest struct {
 }
 
 func (q *authRequest) prompts(value string) bool { return contains(q.prompt, value) }
+
+func (q *authRequest) agentID() string {
+	if q.agent == nil {
+		return ""
+	}
+	return q.agent.ID
+}
 
 // authorize is the authorization endpoint (OAuth 2.1, section 4.1.1).
 func (s *AuthServer) authorize(w http.ResponseWriter, r *http.Request) {
@@ -67,6 +75,10 @@ func (s *AuthServer) authorize(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 	}
 	browser := s.browserCookie(r)
+	if refused := s.describeAsker(r.Context(), params(query)); refused != nil {
+		s.write(w, *refused)
+		return
+	}
 	s.mu.Lock()
 	p, problem := s.retrieve(params(query))
 	if problem == nil {
@@ -214,6 +226,9 @@ func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (
 		return q, problem
 	}
 	q.defaulted = len(p.list("resource")) == 0
+	if q.agent, problem = s.requestedAgent(p); problem != nil {
+		return q, problem
+	}
 	q.nonce, q.key = p.get("nonce"), p.get(provenKey)
 	q.prompt = strings.Fields(p.get("prompt"))
 	if q.prompts("none") && len(q.prompt) > 1 {
@@ -303,7 +318,7 @@ func (s *AuthServer) emptyParameter(p params) string {
 
 var requestParameters = []string{
 	"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method",
-	"resource", "nonce", "prompt", "max_age", "response_mode", "request", "request_uri",
+	"resource", "nonce", "prompt", "max_age", "response_mode", "request", "request_uri", "requested_actor",
 }
 
 // silently answers a request that must not show anything. It never creates

@@ -46,8 +46,16 @@ type AuthServer struct {
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
 	pushes       *shelf[*pushed]
-	proofs       *proofGuard // of token requests
-	workloads    []*Workload // that are entitled to something
+	documents    *shelf[*documented] // clients that documents describe, by URL
+	providers    []*IdentityProvider
+
+	odd       oddities
+	spare     spareKey
+	proofs    *proofGuard // of token requests
+	workloads []*Workload // that are entitled to something
+	outbound  *outbound   // has locks of its own
+
+	crossing crossing // only with faults that lose races
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -67,7 +75,9 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		accesses:     newShelf[*accessToken](),
 		assertions:   newShelf[bool](),
 		pushes:       newShelf[*pushed](),
+		documents:    newShelf[*documented](),
 	}
+	s.outbound = newOutbound(s.faults, o.FetchTimeout)
 	s.proofs = s.tokenProofs()
 	if s.variants.Has(variant.PathIssuer) {
 		s.issuer += "/tenants/acme"
@@ -80,6 +90,9 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	if err := s.presetClients(); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	if err := s.identityProviders(); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	if err := s.trustWorkloads(); err != nil {
@@ -129,6 +142,9 @@ func (s *AuthServer) routes() http.Handler {
 
 	// Resource servers only.
 	mux.HandleFunc("POST "+path+"/introspect", s.introspect)
+	if s.faults.Has(fault.IntrospectByGet) {
+		mux.HandleFunc("GET "+path+"/introspect", s.introspect)
+	}
 	return mux
 }
 
@@ -146,6 +162,7 @@ func (s *AuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		limit = 8 << 20
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	defer s.crossing.enter()()
 	s.handler.ServeHTTP(w, r)
 }
 

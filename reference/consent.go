@@ -20,12 +20,14 @@ type consentPage struct {
 	Client    *Client
 	Name      any // escaped where it is shown, but for a fault
 	Site      any // of the client, as it says: a link
+	Who       who
 	Target    string
 	Address   string       // the redirect URI; only where users sign in elsewhere
 	Upstream  *upstreamAsk // only there
 	Scopes    []string
 	Resources []string
-	Refusal   bool // put the refusing button first
+	Agent     string // that is to act for the user, if any
+	Refusal   bool   // put the refusing button first
 }
 
 func (s *AuthServer) showConsent(w http.ResponseWriter, r *http.Request) {
@@ -53,12 +55,14 @@ func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 		Tx:        tx.id,
 		CSRF:      tx.csrf,
 		User:      nameOf(user),
-		Client:    q.client,
-		Name:      s.shownName(q.client),
+		Client:    s.clientShown(q.client),
+		Name:      s.shownName(s.clientShown(q.client)),
 		Site:      s.site(q.client),
-		Target:    destination(q.redirectURI),
+		Who:       s.whoAsks(q),
+		Target:    s.targetShown(q),
 		Scopes:    meanings(q.scopes),
 		Resources: q.resources,
+		Agent:     s.agentName(q),
 		Refusal:   s.variants.Has(variant.FormPostConsent),
 	}
 	leads := q.redirectURI
@@ -132,6 +136,7 @@ func (s *AuthServer) submitConsent(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	next := s.expired()
 	if tx := s.approvalSubmitted(r); tx != nil {
+		s.races(fault.ConsentRaces, tx.id, "")
 		next = s.decide(tx, s.sessionOf(r), r.PostForm)
 	}
 	s.mu.Unlock()

@@ -22,6 +22,7 @@ type loginPage struct {
 	Wrong   bool
 	Agree   bool // signing in also agrees
 	Scopes  []string
+	Who     who  // if signing in agrees
 	Refusal bool // put the refusing button first
 }
 
@@ -60,6 +61,11 @@ func (s *AuthServer) loginPage(tx *transaction, name string, wrong bool) step {
 	}
 	if page.Agree {
 		page.Scopes = meanings(tx.request.scopes)
+		if agent := s.agentName(tx.request); agent != "" {
+			page.Scopes = append(page.Scopes, "Let "+agent+" act for you")
+		}
+		page.Who = s.whoAsks(tx.request)
+		page.Who.Target = s.targetShown(tx.request)
 	}
 	status := http.StatusOK
 	if wrong {

@@ -101,6 +101,7 @@ func (s *AuthServer) keysAllowed(client *Client, m *clientMetadata) *denial {
 		client.described["jwks_uri"] = m.members["jwks_uri"]
 	}
 	if m.has("jwks_uri") && !m.has("jwks") {
+		s.fetchNamed(fault.FetchRegisteredKeys, m.members["jwks_uri"])
 		return refuse(invalidMetadata, "keys are taken by value only")
 	}
 	if m.has("jwks") && !s.faults.Has(fault.RegisterPrivateKeys) {

@@ -60,7 +60,7 @@ func (s *AuthServer) knownResource(asked string) (string, bool) {
 func (s *AuthServer) resourceOverlooked(asked string) (string, bool) {
 	switch {
 	case s.faults.Has(fault.ResourceUnknown),
-		s.faults.Has(fault.ResourceSlashKept) && asked == s.endpoint+"/",
+		s.faults.Has(fault.ResourceSlash) && asked == s.endpoint+"/",
 		s.faults.Has(fault.ResourceBeginning) && strings.HasPrefix(asked, s.endpoint),
 		s.faults.Has(fault.ResourceUserinfo) && strings.HasPrefix(asked, originOf(s.endpoint)+"@"):
 		return asked, true

@@ -204,10 +204,11 @@ func (s *AuthServer) browserCookie(r *http.Request) string {
 }
 
 // consentKey is what a remembered consent covers: no other client, redirect URI,
-// scope or resource.
+// scope, resource or agent.
 func (q *authRequest) consentKey() string {
 	return url.Values{
 		"client": {q.client.ID}, "redirect": {q.redirectURI}, "scope": q.scopes, "resource": q.resources,
+		"agent": {q.agentID()},
 	}.Encode()
 }
 
@@ -217,7 +218,7 @@ func (q *authRequest) consentKey() string {
 // 8252, section 8.6).
 func (s *AuthServer) needsConsent(tx *transaction, user *session) bool {
 	switch {
-	case tx.agreed, tx.request.client.needsNoConsent, s.remindedBy(tx),
+	case tx.agreed, tx.request.client.needsNoConsent, s.remindedBy(tx), s.askedBefore(tx.request.client, user),
 		s.faults.Has(fault.ConsentNewSilent) && user.since.Before(tx.started):
 		return false
 	case s.variants.Has(variant.ConsentAlways), tx.request.prompts("consent"):
