@@ -105,6 +105,7 @@ func (e *endpoint) serveMCP(w http.ResponseWriter, r *http.Request, who *caller,
 	r.Header.Set("Authorization", "Bearer checked") // for the SDK's middleware; no token goes further than here
 	r.Header.Del("Cookie")
 	e.bend(r, m)
+	e.asOldest(r, m)
 	e.route(r, m).ServeHTTP(w, r)
 }
 
@@ -112,7 +113,7 @@ func (e *endpoint) serveMCP(w http.ResponseWriter, r *http.Request, who *caller,
 // metadata says so; what only one era has goes there in any case.
 func (e *endpoint) route(r *http.Request, m messages) http.Handler {
 	header, first := r.Header.Get("MCP-Protocol-Version"), m.first()
-	modern := header >= modernVersion || first.version != "" || first.method == methodDiscover
+	modern := !e.oldest && (header >= modernVersion || first.version != "" || first.method == methodDiscover)
 	switch {
 	case (e.variants.Has(variant.ModernOnly) || e.only == modernVersion) && !modern:
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serveModernOnly(w, r, first) })

@@ -68,6 +68,8 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 	other := rs.serve("/other/mcp", "Reference archive", upstreamURL)
 	other.addNoteTools()
 	rs.publish(main, other)
+	rs.serveBaseURL(o.BaseURL, issuer)
+	main.oldest = o.BaseURL != ""
 	return rs, nil
 }
 
@@ -156,6 +158,8 @@ type endpoint struct {
 	url, metadataURL, name, upstreamURL string
 
 	base *[]string // the scopes to ask for, if they are not those of the tools
+
+	oldest bool // speaks MCP 2025-03-26 only
 
 	faults    fault.Set
 	variants  variant.Set

@@ -42,6 +42,8 @@ type Options struct {
 	SecretLifetime       time.Duration // of self-registered clients' secrets; default 24 hours
 	DeviceLifetime       time.Duration // of device codes; default 10 minutes
 
+	BaseURL string // how clients of MCP 2025-03-26, the only revision spoken then, start; empty: newer ones are spoken
+
 	// FetchTimeout is how long a document that a client names may take; default 3
 	// seconds.
 	FetchTimeout time.Duration

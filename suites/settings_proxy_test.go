@@ -8,6 +8,8 @@ import (
 )
 
 func init() {
+	settings["as-base-url-discovery"] = reference.Options{BaseURL: reference.BaseURLMetadata}
+	settings["as-default-endpoints"] = reference.Options{BaseURL: reference.BaseURLDefaults}
 	settings["as-par-expiry"] = reference.Options{PushLifetime: time.Second}
 	for _, id := range []string{
 		"as-proxy-callback", "as-proxy-consent-before-upstream", "as-proxy-consent-cookie-bound", "as-proxy-consent-cookie-flags",
