@@ -25,10 +25,10 @@ func (c *Client) Assertion(mutations ...tokens.Mutation) (string, error) {
 	if c.Signer == nil {
 		return "", errors.New("the client has no key to sign assertions with")
 	}
-	base := []tokens.Mutation{tokens.Dated("iat", 0), tokens.Dated("exp", time.Minute)}
 	return c.Signer.Mint(tokens.Claims{
 		"iss": c.ID, "sub": c.ID, "aud": c.Audience, "jti": rand.Text(),
-	}, append(base, mutations...)...)
+		"iat": tokens.FromNow(0), "exp": tokens.FromNow(time.Minute),
+	}, mutations...)
 }
 
 // asserted authenticates a request by the assertion.
@@ -83,6 +83,7 @@ func (d *Deployment) registerSigner(ctx context.Context, metadata *wire.Document
 	if err != nil {
 		return nil, err
 	}
+	d.keepTime(signer)
 	jwks, err := signer.JWKS()
 	if err != nil {
 		return nil, err
@@ -107,7 +108,6 @@ func (d *Deployment) settleAudience(ctx context.Context, c *Client, metadata *wi
 	if err != nil {
 		return err
 	}
-	c.Signer.SetAhead(time.Until(d.Now()))
 	var t *Tokens
 	for _, c.Audience = range []string{issuer, endpoint} {
 		a, err := d.Code(wire.For(ctx, "control"), c)

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/probes/wire"
@@ -57,7 +56,7 @@ func (d *Deployment) NewHolder(ctx context.Context) (*Holder, error) {
 	if err != nil {
 		return nil, err
 	}
-	prover.SetAhead(time.Until(d.Now()))
+	d.keepTime(prover)
 	key, err := prover.Thumbprint()
 	return &Holder{Prover: prover, Key: key, nonces: map[string]string{}, required: map[string]bool{}}, err
 }

@@ -25,7 +25,6 @@ type Workload struct {
 	Claims          map[string]any
 	Signer          interface {
 		Mint(tokens.Claims, ...tokens.Mutation) (string, error)
-		SetAhead(time.Duration)
 	}
 }
 
@@ -38,8 +37,10 @@ func (d *Deployment) WorkloadAssertion(ctx context.Context, w *Workload, mutatio
 			return "", err
 		}
 	}
-	w.Signer.SetAhead(time.Until(d.Now()))
-	claims := tokens.Claims{"iss": w.Issuer, "sub": w.Subject, "aud": audience, "jti": rand.Text()}
+	claims := tokens.Claims{
+		"iss": w.Issuer, "sub": w.Subject, "aud": audience, "jti": rand.Text(),
+		"iat": tokens.FromNow(0), "exp": tokens.FromNow(5 * time.Minute),
+	}
 	for name, value := range w.Claims {
 		claims[name] = value
 	}

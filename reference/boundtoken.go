@@ -40,7 +40,7 @@ func (e *endpoint) proven(r *http.Request, who *caller) error {
 	case who.key == "":
 		return errUnboundToken
 	}
-	key, err := e.proofs.check(r, tokens.ExpectedProof{Method: r.Method, URL: e.url, Access: who.token, Thumbprint: who.key, Now: e.now})
+	key, err := e.proofs.check(r, tokens.ExpectedProof{Method: r.Method, URL: e.url, Access: who.token, Thumbprint: who.key, Now: e.verifier.now})
 	switch {
 	case errors.Is(err, errNonce):
 		return &refusal{
@@ -62,9 +62,6 @@ func (e *endpoint) boundChallenge(params []parameter) string {
 	params = append(params[:len(params):len(params)], parameter{"algs", strings.Join(proofAlgorithms, " ")})
 	return schemeDPoP + strings.TrimPrefix(challenge(params), "Bearer")
 }
-
-// now is the time by the deployment's clock.
-func (e *endpoint) now() time.Time { return time.Now().Add(e.verifier.ahead) }
 
 // callProofs guards the endpoint.
 func (e *endpoint) callProofs() *proofGuard {
@@ -105,8 +102,8 @@ func (e *endpoint) overlooksAge(t *tokens.Token) bool {
 	switch {
 	case err != nil, issued.IsZero():
 		return e.faults.Has(fault.DPoPUndated)
-	case issued.After(e.now()):
+	case issued.After(e.verifier.now()):
 		return e.faults.Has(fault.DPoPPostdated)
 	}
-	return e.faults.Has(fault.DPoPEternal) || e.faults.Has(fault.DPoPHourOld) && e.now().Sub(issued) < 45*time.Minute
+	return e.faults.Has(fault.DPoPEternal) || e.faults.Has(fault.DPoPHourOld) && e.verifier.now().Sub(issued) < 45*time.Minute
 }

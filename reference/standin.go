@@ -53,9 +53,7 @@ func StartStandIn(o StandInOptions) (*StandIn, error) {
 		metadata: map[string]http.Handler{}, endpoints: map[string]*endpoint{},
 	}
 	rs.authority.client = o.ClientID
-	if o.Roots != nil {
-		rs.authority.trustRoots(o.Roots)
-	}
+	rs.authority.trust(o.Roots)
 	e := rs.serve("/mcp", "mcpassay stand-in", "")
 	s := &StandIn{ResourceServer: rs, url: e.url}
 	if o.Resource != "" {

@@ -92,7 +92,7 @@ func (s *AuthServer) confirm(claims tokens.Claims, a accessRequest) {
 	if a.grant.certificate != "" {
 		confirmed["x5t#S256"] = a.grant.certificate
 	}
-	if len(confirmed) > 0 && a.actor == "" {
+	if len(confirmed) > 0 && a.source == nil {
 		claims["cnf"] = confirmed
 	}
 }

@@ -31,6 +31,7 @@ type Config struct {
 	Tool       Tool        `yaml:"tool" json:"tool,omitzero" jsonschema:"a harmless tool whose call needs a token; default: tools/list is called instead"`
 	Effect     Effect      `yaml:"effect" json:"effect,omitzero" jsonschema:"a tool whose effect another one shows, to see that refused calls have none"`
 	Operations []Operation `yaml:"operations" json:"operations,omitempty" jsonschema:"harmless tool calls that need different scopes, to see whether scopes are enforced; default: tools that say they only read"`
+	Contract   Contract    `yaml:"contract" json:"contract,omitzero" jsonschema:"what the deployment promises beyond the standards"`
 	CAFile     string      `yaml:"ca_file" json:"ca_file,omitempty" jsonschema:"file with the certificates, in PEM, of further authorities to trust"`
 	As         AuthServer  `yaml:"as" json:"as,omitzero" jsonschema:"an authorization server to test alone, instead of url: a resource server of ours trusts it"`
 	LabAS      Lab         `yaml:"lab_as" json:"lab_as,omitzero" jsonschema:"an authorization server of ours, to test the MCP server alone: the MCP server has to be told its issuer and the URL of its keys"`
@@ -128,6 +129,14 @@ type Limits struct {
 	Wait          time.Duration `yaml:"wait" json:"wait,omitempty" jsonschema:"how long a check may wait for something to expire, such as 10s"`
 }
 
+// A Contract is what a deployment promises beyond the standards.
+type Contract struct {
+	CodeLifetime           time.Duration `yaml:"code_lifetime" json:"code_lifetime,omitempty" jsonschema:"how long authorization codes can be redeemed, such as 60s"`
+	AccessTokenLifetimeMax time.Duration `yaml:"access_token_lifetime_max" json:"access_token_lifetime_max,omitempty" jsonschema:"the longest that an access token may live, such as 1h"`
+	RefreshTokenLifetime   time.Duration `yaml:"refresh_token_lifetime" json:"refresh_token_lifetime,omitempty" jsonschema:"how long refresh tokens live that are not used, such as 720h"`
+	RevocationMax          time.Duration `yaml:"revocation_max" json:"revocation_max,omitempty" jsonschema:"how soon a revoked access token is refused, such as 60s"`
+}
+
 // maxConfig bounds the file, in bytes.
 const maxConfig = 1 << 20
 
@@ -223,6 +232,9 @@ func (c *Config) validate() error {
 	}
 	if c.Limits.Concurrency < 0 || c.Limits.Rate < 0 || c.Limits.Timeout < 0 || c.Limits.Registrations < 0 || c.Limits.Wait < 0 {
 		return errors.New("limits: none can be negative")
+	}
+	if c.Contract.CodeLifetime < 0 || c.Contract.AccessTokenLifetimeMax < 0 || c.Contract.RefreshTokenLifetime < 0 || c.Contract.RevocationMax < 0 {
+		return errors.New("contract: no time can be negative")
 	}
 	if (c.Effect.Do.Name == "") != (c.Effect.See.Name == "") {
 		return errors.New("effect: do and see go together")
