@@ -108,7 +108,6 @@ func (d *Deployment) settleAudience(ctx context.Context, c *Client, metadata *wi
 	if err != nil {
 		return err
 	}
-	c.Signer.SetAhead(time.Until(d.Now()))
 	var t *Tokens
 	for _, c.Audience = range []string{issuer, endpoint} {
 		a, err := d.Code(wire.For(ctx, "control"), c)

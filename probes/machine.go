@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/probes/wire"
@@ -34,7 +33,6 @@ func (d *Deployment) MachineClient(ctx context.Context) (*Client, error) {
 					return nil, err
 				}
 				c.Audience, _ = metadata.String("issuer")
-				c.Signer.SetAhead(time.Until(d.Now()))
 			}
 			return c, nil
 		}

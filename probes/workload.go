@@ -25,7 +25,6 @@ type Workload struct {
 	Claims          map[string]any
 	Signer          interface {
 		Mint(tokens.Claims, ...tokens.Mutation) (string, error)
-		SetAhead(time.Duration)
 	}
 }
 

@@ -63,9 +63,6 @@ func (e *endpoint) boundChallenge(params []parameter) string {
 	return schemeDPoP + strings.TrimPrefix(challenge(params), "Bearer")
 }
 
-// now is the time by the deployment's clock.
-func (e *endpoint) now() time.Time { return time.Now().Add(e.verifier.ahead) }
-
 // callProofs guards the endpoint.
 func (e *endpoint) callProofs() *proofGuard {
 	g := newProofGuard(e.faults, e.variants)
@@ -105,8 +102,8 @@ func (e *endpoint) overlooksAge(t *tokens.Token) bool {
 	switch {
 	case err != nil, issued.IsZero():
 		return e.faults.Has(fault.DPoPUndated)
-	case issued.After(e.now()):
+	case issued.After(e.verifier.now()):
 		return e.faults.Has(fault.DPoPPostdated)
 	}
-	return e.faults.Has(fault.DPoPEternal) || e.faults.Has(fault.DPoPHourOld) && e.now().Sub(issued) < 45*time.Minute
+	return e.faults.Has(fault.DPoPEternal) || e.faults.Has(fault.DPoPHourOld) && e.verifier.now().Sub(issued) < 45*time.Minute
 }
