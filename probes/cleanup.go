@@ -51,10 +51,19 @@ func (d *Deployment) Clean(ctx context.Context) []reports.Residue {
 	clients, grants := slices.Clone(d.created.clients), slices.Clone(d.created.grants)
 	removed := maps.Clone(d.created.removed)
 	d.created.mu.Unlock()
+	var left []reports.Residue
+	clients = slices.DeleteFunc(clients, func(c *Client) bool {
+		if !d.keeps(c) {
+			return false
+		}
+		left = append(left, reports.Residue{Kind: "client", Name: c.ID, Why: KeptForLater})
+		return true
+	})
+	grants = slices.DeleteFunc(grants, func(t *Tokens) bool { return d.keeps(t.Client) })
 	// Nobody can revoke what a deleted client had: it went with the client.
 	grants = slices.DeleteFunc(grants, func(t *Tokens) bool { return removed[t.Client.ID] })
 
-	left := d.revokeAll(ctx, grants)
+	left = append(left, d.revokeAll(ctx, grants)...)
 	results := make([]error, len(clients))
 	var group sync.WaitGroup
 	for i, c := range clients {

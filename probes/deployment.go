@@ -34,7 +34,10 @@ type Target struct {
 	Authorized    bool   // the user may test systems that are not on loopback
 	Disturb       bool   // checks that can disturb other users may run
 
-	CodeLifetime time.Duration // of authorization codes, as the operator says; 0: not known
+	Contract Contract // what the operator says about the deployment
+
+	Park   bool     // what takes longer than Wait is set aside for another run
+	Parked []Parked // what an earlier run has set aside, and whose time has come
 
 	MaxRegistrations int           // default 80
 	VisitTimeout     time.Duration // of one authorization request in a user agent; default 45 s
@@ -46,6 +49,23 @@ type Target struct {
 
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
 	Upstream UpstreamWatcher // what reached the upstream, if we can see it
+
+	Introspection IntrospectionLab // answers of the introspection endpoint, if we can choose them
+	Keys          KeyLab           // what keys are published, if we can choose
+
+	Introspector *StaticClient // the resource server's own client, which may introspect; nil: not known
+	Enterprise   *Enterprise   // an identity provider of ours that is trusted; nil: none
+	Chaining     *Chaining     // what identity assertions are issued for; nil: not known
+	Exchange     *Exchange     // who may exchange tokens for what; nil: not known
+}
+
+// A Contract is what a deployment promises beyond the standards. What is not
+// known is 0.
+type Contract struct {
+	CodeLifetime           time.Duration // of authorization codes
+	AccessTokenLifetimeMax time.Duration
+	RefreshTokenLifetime   time.Duration
+	RevocationMax          time.Duration // until a revoked access token is refused
 }
 
 // Ours says which parties of a deployment are our own.
@@ -138,6 +158,9 @@ type bench struct {
 	fresh      fresh
 	controls   controls
 	once       once
+	hops       hops
+	phases     phases
+	parking    parking
 	enrolling  enrolling
 	scoped     scopedTokens
 	scoping    *Shared[*Scoping]
@@ -161,6 +184,7 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	for _, c := range t.Clients {
 		client.Redactor.Learn("client_secret", c.Secret)
 	}
+	t.learnSecrets(client.Redactor)
 	for _, c := range t.Machines {
 		client.Redactor.Learn("client_secret", c.Secret)
 	}

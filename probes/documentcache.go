@@ -37,13 +37,13 @@ func (d *Deployment) Refetched(ctx context.Context, directives ...string) (first
 	return counts[0], counts[1] - counts[0], nil
 }
 
-// Kept is how long a server went by what a document had said before it changed.
-type Kept struct {
+// StaleDocument is how long a server went by what a document had said before it changed.
+type StaleDocument struct {
 	For time.Duration
 	End bool // it ended within the time that the run may wait
 }
 
-func (k Kept) String() string {
+func (k StaleDocument) String() string {
 	if k.End {
 		return "for " + k.For.Round(time.Millisecond).String()
 	}
@@ -52,19 +52,19 @@ func (k Kept) String() string {
 
 // until tries something now and then, no longer than the run may wait, until it
 // comes to an end.
-func (d *Deployment) until(ctx context.Context, over func() (bool, error)) (Kept, error) {
+func (d *Deployment) until(ctx context.Context, over func() (bool, error)) (StaleDocument, error) {
 	began := time.Now()
 	tick := time.NewTicker(d.Target.Wait / 4)
 	defer tick.Stop()
 	for {
 		end, err := over()
 		if err != nil || end || time.Since(began) >= d.Target.Wait {
-			return Kept{time.Since(began), end}, err
+			return StaleDocument{time.Since(began), end}, err
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return Kept{}, context.Cause(ctx)
+			return StaleDocument{}, context.Cause(ctx)
 		}
 	}
 }
@@ -72,23 +72,23 @@ func (d *Deployment) until(ctx context.Context, over func() (bool, error)) (Kept
 // RedirectWithdrawn publishes a document that nobody may keep, uses it, and takes
 // its redirect URI away. It tells how long the server still answered there. That
 // the new one works is the control.
-func (d *Deployment) RedirectWithdrawn(ctx context.Context) (Kept, error) {
-	return WithDocuments(ctx, d, func(ctx context.Context) (Kept, error) {
+func (d *Deployment) RedirectWithdrawn(ctx context.Context) (StaleDocument, error) {
+	return WithDocuments(ctx, d, func(ctx context.Context) (StaleDocument, error) {
 		c, err := d.NewChanging(ctx, Version{})
 		if err != nil {
-			return Kept{}, err
+			return StaleDocument{}, err
 		}
 		old := c.Client.RedirectURI
 		if _, err := d.Grant(ctx, c.Client); err != nil {
-			return Kept{}, err
+			return StaleDocument{}, err
 		}
 		replaced := old + "/2"
 		early, err := d.Attempt(ctx, c.Client, []Mutation{With("redirect_uri", replaced)}, nil)
 		if err != nil {
-			return Kept{}, err
+			return StaleDocument{}, err
 		}
 		if early.Redirected(replaced) {
-			return Kept{}, &Blocked{By: "as-cimd-redirect-uris", Owner: reports.AuthServer, Err: errors.New("redirect URIs are not compared with the document")}
+			return StaleDocument{}, &Blocked{By: "as-cimd-redirect-uris", Owner: reports.AuthServer, Err: errors.New("redirect URIs are not compared with the document")}
 		}
 		c.Client.RedirectURI, c.Client.RedirectURIs = replaced, []string{replaced}
 		c.Become(ctx, Version{})
@@ -110,29 +110,29 @@ func (a *Attempt) Redirected(uri string) bool {
 
 // KeyWithdrawn publishes a document with a key that nobody may keep, uses it, and
 // replaces the key. It tells how long the old one still authenticated its client.
-func (d *Deployment) KeyWithdrawn(ctx context.Context) (Kept, error) {
+func (d *Deployment) KeyWithdrawn(ctx context.Context) (StaleDocument, error) {
 	k, err := d.DocumentKeyClient(ctx, false)
 	if err != nil {
-		return Kept{}, err
+		return StaleDocument{}, err
 	}
-	return WithDocuments(ctx, d, func(ctx context.Context) (Kept, error) {
+	return WithDocuments(ctx, d, func(ctx context.Context) (StaleDocument, error) {
 		own, err := d.newKeyClient(ctx, false)
 		if err != nil {
-			return Kept{}, err
+			return StaleDocument{}, err
 		}
 		foreign, err := d.Attempt(ctx, own.Client, nil, []Mutation{AssertedBy(own.Other, k.Audience)})
 		if err != nil {
-			return Kept{}, err
+			return StaleDocument{}, err
 		}
 		if foreign.Issued() {
-			return Kept{}, &Blocked{By: "as-cimd-keys", Owner: reports.AuthServer, Err: errors.New("assertions by any key authenticate the client of a document")}
+			return StaleDocument{}, &Blocked{By: "as-cimd-keys", Owner: reports.AuthServer, Err: errors.New("assertions by any key authenticate the client of a document")}
 		}
 		old := own.Signer
 		if own.Signer, err = tokens.NewSigner(old.Algorithm()); err != nil {
-			return Kept{}, err
+			return StaleDocument{}, err
 		}
 		if err := own.publishKeys(ctx, d); err != nil {
-			return Kept{}, err
+			return StaleDocument{}, err
 		}
 		kept, err := d.until(ctx, func() (bool, error) {
 			a, err := d.Attempt(ctx, own.Client, nil, []Mutation{AssertedBy(old, k.Audience)})

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A Hop is what came of a document that only redirects to a sound one.
-type Hop struct {
+// A RedirectedFetch is what came of a document that only redirects to a sound one.
+type RedirectedFetch struct {
 	Status  int
 	To      string // what it redirected to, in a few words
 	Fetched bool   // the target was asked for
@@ -21,8 +21,8 @@ type Hop struct {
 
 // Redirections publishes documents that redirect to one which would be sound in
 // their place, on the same origin and on another, with each of the statuses.
-func (d *Deployment) Redirections(ctx context.Context) ([]Hop, error) {
-	return WithDocuments(ctx, d, func(ctx context.Context) ([]Hop, error) {
+func (d *Deployment) Redirections(ctx context.Context) ([]RedirectedFetch, error) {
+	return WithDocuments(ctx, d, func(ctx context.Context) ([]RedirectedFetch, error) {
 		h, err := d.documentHost(ctx)
 		if err != nil {
 			return nil, err
@@ -31,10 +31,10 @@ func (d *Deployment) Redirections(ctx context.Context) ([]Hop, error) {
 		if h.plain != nil {
 			bases["http on another port"] = h.plain.String()
 		}
-		var hops []Hop
+		var hops []RedirectedFetch
 		for to, base := range bases {
 			for _, status := range []int{301, 302, 303, 307, 308} {
-				hop := Hop{Status: status, To: to}
+				hop := RedirectedFetch{Status: status, To: to}
 				target := h.publish("", nil)
 				p, err := d.published(ctx, Publication{Serve: func(body []byte) Answering {
 					target.Serve(As(http.StatusOK, "application/json", body))
@@ -60,7 +60,7 @@ func (d *Deployment) Redirections(ctx context.Context) ([]Hop, error) {
 	})
 }
 
-func (h Hop) String() string { return fmt.Sprintf("%d to %s", h.Status, h.To) }
+func (h RedirectedFetch) String() string { return fmt.Sprintf("%d to %s", h.Status, h.To) }
 
 // hugeSize is far more than any document has and than two sockets hold, in bytes.
 const hugeSize = 32 << 20

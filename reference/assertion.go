@@ -39,6 +39,7 @@ func (s *AuthServer) assertionHolds(assertion string, client *Client) bool {
 	if _, used := s.assertions.get(seen, now); used && !s.faults.Has(fault.AssertionReplayable) {
 		return false
 	}
+	s.races(fault.AssertionRaces, seen, "")
 	s.assertions.put(seen, true, now.Add(maxAssertionLifetime))
 	return true
 }

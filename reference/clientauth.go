@@ -117,11 +117,18 @@ func (s *AuthServer) proofHolds(shown presented, client *Client) bool {
 		return true
 	case authBasic, authPost:
 		unusable := s.faults.Has(fault.RegisterSecretUnusable) && client.SelfRegistered
-		return client.Secret != "" && !unusable && (same(shown.proof, client.Secret) || s.secretOverlooked(shown.proof, client))
+		return client.Secret != "" && !unusable && !s.secretExpired(client) && (same(shown.proof, client.Secret) || s.secretOverlooked(shown.proof, client))
 	case authAssertion:
 		return s.assertionHolds(shown.proof, client)
 	}
 	return false
+}
+
+// secretExpired tells whether the secret of a self-registered client has ended
+// (RFC 7591, section 3.2.1).
+func (s *AuthServer) secretExpired(client *Client) bool {
+	end := client.registered.Add(s.options.SecretLifetime)
+	return client.SelfRegistered && !s.now().Before(end) && !s.faults.Has(fault.SecretOutlasts)
 }
 
 // secretOverlooked holds the faults that let a wrong secret pass.

@@ -34,6 +34,7 @@ func (s *AuthServer) issueCode(q *authRequest, user *session) string {
 	g := s.allow(&grant{
 		client: q.client.ID, user: user.user, scopes: q.scopes, resources: q.resources,
 		nonce: q.nonce, signedIn: user.since, defaulted: q.defaulted,
+		agent: q.agentID(),
 	})
 	expires := s.now().Add(s.options.CodeLifetime)
 	code := s.newCode()
@@ -89,6 +90,10 @@ func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *deni
 	if problem != nil {
 		return nil, problem
 	}
+	if code.grant.acting, problem = s.redeemingAgent(code.grant, client, p); problem != nil {
+		return nil, problem
+	}
+	s.races(fault.CodeRaces, p.get("code"), "")
 	code.used, code.grant.key = true, p.get(provenKey)
 	response, problem := s.tokenResponse(code.grant, client, code.grant.scopes, resource)
 	if s.faults.Has(fault.CodeReserved) {

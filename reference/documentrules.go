@@ -84,7 +84,7 @@ func (s *AuthServer) describedBy(id string, m *clientMetadata, keys func(*url.UR
 	}
 	for _, check := range []func() *denial{
 		func() *denial { return s.grantTypesAllowed(client) },
-		func() *denial { return responseTypesAllowed(m) },
+		func() *denial { return responseTypesAllowed(client, m) },
 		func() *denial { return s.registeredScopes(client) },
 		func() *denial { return s.documentRedirects(client) },
 		func() *denial { return s.documentPages(client, m) },

@@ -159,7 +159,7 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 		return nil, nil, problem
 	}
 	for _, check := range []func(*Client, *clientMetadata) *denial{
-		s.statementAllowed, s.registrationAllowed, s.describe,
+		s.statementAllowed, s.registrationAllowed, s.describe, s.pushRegistered,
 	} {
 		if problem := check(client, &m); problem != nil {
 			return client, &m, problem
@@ -285,7 +285,7 @@ func (s *AuthServer) registrationResponse(client *Client, token string) map[stri
 		"client_id_issued_at":        client.registered.Unix(),
 		"redirect_uris":              client.RedirectURIs,
 		"grant_types":                client.GrantTypes,
-		"response_types":             []string{"code"},
+		"response_types":             client.responseTypes(),
 		"token_endpoint_auth_method": client.AuthMethod,
 		"scope":                      strings.Join(client.Scopes, " "),
 		"registration_client_uri":    s.issuer + "/register/" + url.PathEscape(client.ID),
@@ -308,7 +308,7 @@ func (s *AuthServer) registrationResponse(client *Client, token string) map[stri
 	}
 	if client.Secret != "" {
 		document["client_secret"] = client.Secret
-		document["client_secret_expires_at"] = client.registered.Add(clientLifetime).Unix()
+		document["client_secret_expires_at"] = client.registered.Add(s.options.SecretLifetime).Unix()
 	}
 	return s.misreported(client, document)
 }

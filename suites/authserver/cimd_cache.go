@@ -49,7 +49,7 @@ var _ = suites.Register(suites.Check{
 })
 
 // endsSoon judges how long something withdrawn was gone by.
-func endsSoon(d *probes.Deployment, kept *probes.Future[probes.Kept], what string) func(SpecContext) {
+func endsSoon(d *probes.Deployment, kept *probes.Future[probes.StaleDocument], what string) func(SpecContext) {
 	return func(ctx SpecContext) {
 		k, err := kept.Await(ctx)
 		if errors.Is(err, probes.ErrNoKeyClient) {

@@ -31,7 +31,7 @@ var _ = suites.Register(suites.Check{
 		It("nor is what it redirects to fetched", func(ctx SpecContext) {
 			hops, err := probe.Await(ctx)
 			Expect(err).NotTo(HaveOccurred())
-			var followed []probes.Hop
+			var followed []probes.RedirectedFetch
 			for _, hop := range hops {
 				if hop.Fetched || hop.Issued {
 					followed = append(followed, hop)
