@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reports"
@@ -139,7 +140,7 @@ func (d *Deployment) unread(ctx context.Context, x *Document, a *Authorization) 
 	case fetched:
 		e.Why = "it fetched ours and did not go by it, for a policy of its own perhaps: " + a.Ended()
 	case h.connected.Load() > 0:
-		e.Why = "it connected to our host and did not ask for ours, as if it did not trust the certificate" + configure
+		e.Why = "it connected to our host and did not ask for ours, as if it refused the address or did not trust the certificate" + configure
 	default:
 		e.Why = fmt.Sprintf("it did not even connect to our host at %s%s", h.base.Host, configure)
 	}
@@ -148,7 +149,10 @@ func (d *Deployment) unread(ctx context.Context, x *Document, a *Authorization) 
 
 // told tells whether the server has been told of our documents, so that it can
 // read them.
-func (s *Documents) told() bool { return s.Trust != nil || s.URL != "" }
+func (s *Documents) told() bool {
+	u, err := url.Parse(s.URL)
+	return s.Trust != nil || s.URL != "" && err == nil && !IsLoopback(u)
+}
 
 // UnannouncedDocument tries to act as the client of a sound document at a server
 // whose metadata does not say that it reads any, between sound flows.

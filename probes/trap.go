@@ -83,13 +83,15 @@ func (c *Trap) answer(conn net.Conn) {
 	_, _ = conn.Write([]byte("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")) // the other side may have gone
 }
 
-// Hits are the connections of servers so far. A browser says that it is one.
+// Hits are the connections on which servers have sent something so far. Those
+// that look at the address of a connection before they use it have sent nothing.
+// A browser says that it is one.
 func (c *Trap) Hits() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := 0
 	for _, hit := range c.hits {
-		if !strings.Contains(strings.ToLower(hit), "\nsec-fetch-") {
+		if hit != "" && !strings.Contains(strings.ToLower(hit), "\nsec-fetch-") {
 			n++
 		}
 	}

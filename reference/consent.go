@@ -56,7 +56,7 @@ func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 		Tx:        tx.id,
 		CSRF:      tx.csrf,
 		User:      nameOf(user),
-		Client:    q.client,
+		Client:    s.clientShown(q.client),
 		Name:      s.shownName(s.clientShown(q.client)),
 		Site:      s.site(q.client),
 		Who:       s.whoAsks(q),

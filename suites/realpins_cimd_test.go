@@ -13,8 +13,8 @@ func init() {
 		switch which := &trials[i]; which.deployment.Name {
 		case deployments.OIDCProvider.Name:
 			which.pins["as-cimd-supported"] = silent
-			which.pins["as-ssrf-registration"] = pin{reports.Warn, "sector_identifier_uri is fetched at registration, as OpenID Connect wants, and jwks_uri " +
-				"when an assertion arrives; both from 127.0.0.1, by https and http, since it has no address filter of its own."}
+			which.pins["as-ssrf-registration"] = pin{reports.Warn, "It connects to 127.0.0.1 and begins TLS for sector_identifier_uri at registration and for " +
+				"jwks_uri when an assertion arrives; by http it connects and sends nothing."}
 		case deployments.WorkersOAuthProvider.Name:
 			which.pins["as-cimd-supported"] = pin{reports.Warn, "Off unless clientIdMetadataDocumentEnabled is set, and the metadata says false. " +
 				"It takes documents from public https hosts only, so that ours on loopback would be refused."}
