@@ -240,13 +240,13 @@ func (d *Deployment) changeMind(ctx context.Context, members map[string]any, c *
 	if err := d.Target.Introspection.Answer(ctx, token, inactive); err != nil {
 		return err
 	}
-	c.Refused, c.Window, err = d.untilRefused(ctx, token)
+	c.Refused, c.Window, err = d.untilLost(ctx, token)
 	return err
 }
 
-// untilRefused calls with a token again and again until it is refused, or the run
+// untilLost calls with a token again and again until it is refused, or the run
 // may wait no longer.
-func (d *Deployment) untilRefused(ctx context.Context, token string) (bool, time.Duration, error) {
+func (d *Deployment) untilLost(ctx context.Context, token string) (bool, time.Duration, error) {
 	return d.poll(ctx, func(ctx context.Context) (bool, error) {
 		a, err := d.Call(wire.For(ctx, "attack"), token)
 		return err == nil && !a.Served(), err

@@ -29,7 +29,7 @@ func (t Target) WithLab(lab *reference.Lab) Target {
 	t.Introspection, t.Keys = introspectionLab{lab.AuthServer}, keyLab{lab.AuthServer}
 	introspector := lab.ResourceServerClient()
 	t.Introspector = &StaticClient{ID: introspector.ID, Secret: introspector.Secret, Method: introspector.AuthMethod}
-	t.Disturb, t.CodeLifetime = true, time.Minute // nobody else is disturbed
+	t.Disturb, t.Contract.CodeLifetime = true, time.Minute // nobody else is disturbed
 	if t.OtherResource == "" {
 		t.OtherResource = reference.LabOtherResource
 	}

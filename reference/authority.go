@@ -38,6 +38,8 @@ type authority struct {
 	faults fault.Set
 	cache  *introspectionCache // nil: none
 
+	transport *http.Transport // of http
+
 	mu          sync.Mutex
 	metadata    *authorityMetadata
 	metadataAt  time.Time
@@ -58,7 +60,7 @@ type authorityMetadata struct {
 func newAuthority(issuer, secret string) *authority {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = nil
-	return &authority{issuer: issuer, client: ResourceServerClient, secret: secret, http: &http.Client{
+	return &authority{issuer: issuer, client: ResourceServerClient, secret: secret, transport: transport, http: &http.Client{
 		Transport: introduced{transport},
 		Timeout:   askTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error {

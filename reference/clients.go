@@ -48,11 +48,15 @@ type Client struct {
 	described      map[string]json.RawMessage // other metadata, as registered
 	manager        string                     // digest of the registration access token
 	registered     time.Time
+	host           string // of the document that describes it; empty: none does
+	logo, home     string // pages that the document names
 
+	pushes bool   // all its authorization requests
 	mayAct string // who may act with the tokens of its users, as may_act says
 
 	// What only faults look at.
 	askedGrants    []string
+	anyRedirect    bool
 	deleted        bool
 	needsNoConsent bool
 }
@@ -143,8 +147,10 @@ func (s *AuthServer) client(id string) *Client {
 	if c := s.preset[id]; c != nil {
 		return c
 	}
-	c, _ := s.clients.get(id, s.now())
-	return c
+	if c, ok := s.clients.get(id, s.now()); ok {
+		return c
+	}
+	return s.describedClient(id)
 }
 
 // unregistered makes up a client that nobody registered, as only a fault does.

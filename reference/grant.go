@@ -49,6 +49,9 @@ func (t *accessToken) alive(now time.Time) bool {
 func (s *AuthServer) allow(g *grant) *grant {
 	g.id = secret()
 	g.until = s.now().Add(s.options.RefreshTokenLifetime)
+	if s.faults.Has(fault.RefreshEternal) {
+		g.until = g.until.AddDate(100, 0, 0)
+	}
 	s.grants.put(g.id, g, g.until)
 	return g
 }
@@ -117,9 +120,15 @@ func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims
 	if !a.grant.signedIn.IsZero() {
 		claims["auth_time"] = a.grant.signedIn.Unix()
 	}
+	if s.faults.Has(fault.ScopeDefaultUnscoped) && len(a.scopes) == 0 {
+		delete(claims, "scope")
+	}
 	s.claimActors(claims, a)
 	s.misclaim(claims)
 	s.confirm(claims, a)
+	if s.faults.Has(fault.TokenIssuerSlash) {
+		claims["iss"] = s.issuer + "/"
+	}
 	if s.faults.Has(fault.AudienceMissing) {
 		delete(claims, "aud")
 	}
@@ -190,6 +199,7 @@ func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, re
 	response := s.typed(s.accessResponse(access, scopes), g)
 	if s.mayRefresh(client) {
 		response["refresh_token"] = s.issueRefresh(g)
+		response["refresh_token_expires_in"] = int(g.until.Sub(s.now()).Round(time.Second) / time.Second)
 	}
 	if contains(scopes, scopeOpenID) {
 		if response["id_token"], err = s.idToken(g); err != nil {
@@ -212,6 +222,9 @@ func (s *AuthServer) accessResponse(access string, scopes []string) map[string]a
 	}
 	if s.faults.Has(fault.TokenExpiryText) {
 		response["expires_in"] = fmt.Sprint(response["expires_in"])
+	}
+	if s.faults.Has(fault.ScopeUnknownDropped) || s.faults.Has(fault.ScopeDefaultUnscoped) && len(scopes) == 0 {
+		delete(response, "scope")
 	}
 	for f, member := range map[fault.Fault]string{
 		fault.TokenTypeMissing: "token_type", fault.TokenExpiryMissing: "expires_in",
@@ -242,5 +255,5 @@ func (s *AuthServer) idToken(g *grant) (string, error) {
 	if s.faults.Has(fault.AuthTimeMissing) {
 		delete(claims, "auth_time")
 	}
-	return s.sign("JWT", claims)
+	return s.signIDToken(claims)
 }

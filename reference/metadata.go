@@ -106,8 +106,13 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 
 		"identity_chaining_requested_token_types_supported": []string{tokenTypeIDJAG},
 	}
+	document[pushedEndpoint] = s.issuer + "/par"
+	document[requirePush] = s.variants.Has(variant.PAROnly)
 	if !s.variants.Has(variant.NoRegistration) {
 		document["registration_endpoint"] = s.issuer + "/register"
+	}
+	if s.readsDocuments() {
+		document["client_id_metadata_document_supported"] = true
 	}
 	if s.options.lab {
 		document["scopes_supported"] = []string{scopeOpenID, scopeOffline}
@@ -164,6 +169,13 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 	fault.DiscoveryTextForArray: func(m map[string]any, _ string) {
 		m["response_types_supported"], m["grant_types_supported"] = "code", "authorization_code refresh_token"
 	},
+	fault.LegacyImplicit: func(m map[string]any, _ string) {
+		m["response_types_supported"] = []string{"code", "token"}
+		m["grant_types_supported"] = append(m["grant_types_supported"].([]string), "implicit")
+	},
+	fault.LegacyPassword: func(m map[string]any, _ string) {
+		m["grant_types_supported"] = append(m["grant_types_supported"].([]string), "password")
+	},
 	fault.DiscoveryFragment:  func(m map[string]any, issuer string) { m["token_endpoint"] = issuer + "/token#v1" },
 	fault.DiscoveryCleartext: func(m map[string]any, _ string) { m["op_policy_uri"] = "http://docs.example/policy" },
 	fault.DiscoveryPlain: func(m map[string]any, _ string) {
@@ -183,8 +195,12 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 	fault.IDJAGTrustPublished: func(m map[string]any, _ string) {
 		m["trusted_issuers"] = []string{"https://idp.example"}
 	},
+	fault.DocumentsUnadvertised: without("client_id_metadata_document_supported"),
+	fault.DocumentsFlagText: func(m map[string]any, _ string) {
+		m["client_id_metadata_document_supported"] = "true"
+	},
 	fault.DiscoveryDeadEndpoint: func(m map[string]any, issuer string) {
-		m["pushed_authorization_request_endpoint"] = issuer + "/par"
+		m[pushedEndpoint] = issuer + "/nowhere"
 	},
 }
 

@@ -31,6 +31,7 @@ const ResourceServerClient = "reference-resource-server"
 // a token for one is a foreign token to the other.
 type ResourceServer struct {
 	origin    string
+	lab       *ClientLab
 	faults    fault.Set
 	variants  variant.Set
 	authority *authority
@@ -46,6 +47,7 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 	}
 	rs := &ResourceServer{
 		origin:    origin,
+		lab:       o.ForClients,
 		faults:    fault.Of(o.Faults...),
 		variants:  variant.Of(o.Variants...),
 		authority: newAuthority(issuer, secret),
@@ -95,6 +97,9 @@ func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 		e.verifier.audience += "/"
 	}
 	e.proofs = e.callProofs()
+	if rs.lab != nil {
+		e.only, e.shared = rs.lab.Revision, true
+	}
 	e.startMCP()
 	rs.endpoints[path] = e
 	return e
@@ -163,7 +168,8 @@ type endpoint struct {
 	sessions    map[string]*caller // who opened a session, by its id
 	connections map[string]*caller // only with fault.ConnectionRemembered
 	insatiable  bool               // see ClientLab
-	lastUser    *caller            // only with fault.MachineActsForUser
+	shared      bool               // and whether sessions are a user's, whatever the client
+	only        string             // so is the one revision that is spoken; empty: all
 	challenges  atomic.Int64       // counted only for fault.ChallengeScopeVaries
 }
 
@@ -195,7 +201,10 @@ func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) 
 		e.refuse(w, r, err)
 		return
 	}
-	who = e.inSession(r, e.actingFor(who))
+	if e.shared {
+		who.Client = "" // a client may register anew and go on with its session
+	}
+	who = e.inSession(r, who)
 	if needed := e.neededScopes(r, m); !e.allows(who, m, needed) || e.neverEnough(m) {
 		e.refuse(w, r, insufficientScope(e.namedScopes(who, needed)))
 		return

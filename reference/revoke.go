@@ -17,6 +17,7 @@ func (s *AuthServer) revoke(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		var client *Client
 		if client, problem = s.revokingClient(r, p); problem == nil {
+			s.races(fault.RevocationRaces, p.get("token"), "revocation")
 			problem = s.revokeToken(client, p)
 		}
 		s.mu.Unlock()

@@ -69,7 +69,7 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 		kind = grantCode
 	case s.faults.Has(fault.GrantTypeCase):
 		kind = strings.ToLower(kind)
-	case s.faults.Has(fault.PasswordGrant) && kind == "password":
+	case (s.faults.Has(fault.PasswordGrant) || s.faults.Has(fault.LegacyPassword)) && kind == "password":
 		return s.passwordToken(client, p)
 	}
 	if kind == "" {
@@ -79,7 +79,7 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 	if !known {
 		return nil, refuse(unsupportedGrant, "grant_type %q is not supported", kind)
 	}
-	if !contains(client.GrantTypes, kind) && !s.faults.Has(fault.GrantUnregistered) && !s.grantsAnyway(kind) {
+	if !contains(client.GrantTypes, kind) && !s.faults.Has(fault.GrantUnregistered) && !s.grantsAnyway(kind) && !s.codesAnyway(kind) {
 		return nil, refuse(unauthorizedClient, "the client is not registered for this grant type")
 	}
 	return give(client, p)
@@ -110,6 +110,11 @@ func (s *AuthServer) grantsAnyway(kind string) bool {
 	return kind == grantRefresh && s.faults.Has(fault.RefreshUnregistered) ||
 		kind == grantExchange && (s.faults.Has(fault.ExchangeAnyClient) || s.faults.Has(fault.ExchangePublicClient)) ||
 		kind == grantMachine && s.faults.Has(fault.MachinePublic)
+}
+
+// codesAnyway holds the fault that gives every client the code flow.
+func (s *AuthServer) codesAnyway(kind string) bool {
+	return kind == grantCode && s.faults.Has(fault.CodeForAnyGrant)
 }
 
 // passwordToken takes the user's password from the client, as OAuth 2.1 no longer does.
@@ -155,6 +160,7 @@ func (s *AuthServer) readForm(r *http.Request, repeatable ...string) (params, *d
 	if name := params(form).repeated(repeatable...); name != "" && !s.faults.Has(fault.TokenDuplicateFirst) {
 		return nil, refuse(invalidRequest, "%s was sent more than once", name)
 	}
+	s.meetSender(r.Context(), params(form))
 	return params(form), nil
 }
 

@@ -64,6 +64,9 @@ func (v *verifier) verify(ctx context.Context, token string) (*caller, error) {
 	return v.callerOf(t, token), nil
 }
 
+// now is the deployment's time.
+func (v *verifier) now() time.Time { return time.Now().Add(v.ahead) }
+
 // read makes claims of a token: by parsing it, or by asking the authorization
 // server what it stands for (RFC 7662).
 func (v *verifier) read(ctx context.Context, token string) (*tokens.Token, []tokens.Check, error) {
@@ -71,7 +74,7 @@ func (v *verifier) read(ctx context.Context, token string) (*tokens.Token, []tok
 		Issuer:   v.authority.issuer,
 		Audience: v.audience,
 		Key:      func(kid string) (tokens.Key, error) { return v.authority.key(ctx, kid) },
-		Now:      func() time.Time { return time.Now().Add(v.ahead) },
+		Now:      v.now,
 	}
 	if v.foreign {
 		return v.readForeign(ctx, token, expected)

@@ -12,7 +12,6 @@ func init() {
 		"rs-introspection-fails-closed": {Variants: []variant.Variant{variant.OpaqueTokens}, Patience: time.Second},
 		"rs-introspection-active":       {Variants: []variant.Variant{variant.OpaqueTokens}},
 		"rs-introspection-cache":        {Variants: []variant.Variant{variant.IntrospectionCache}},
-		"rs-revoked-token":              {Variants: []variant.Variant{variant.IntrospectionCache}},
 		"rs-behind-gateway":             {Variants: []variant.Variant{variant.PhantomTokens}},
 	} {
 		settings[id] = o

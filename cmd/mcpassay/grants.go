@@ -106,7 +106,7 @@ func grants(c *Config, target *probes.Target) error {
 		if file == "" {
 			return nil
 		}
-		signer, err := signerFrom(issuer, file)
+		signer, err := providerKey(issuer, file)
 		errs = append(errs, err)
 		return signer
 	}
@@ -138,17 +138,17 @@ func grants(c *Config, target *probes.Target) error {
 	return errors.Join(errs...)
 }
 
-// maxKey bounds a key file, in bytes.
-const maxKey = 64 << 10
+// maxProviderKey bounds a key file, in bytes.
+const maxProviderKey = 64 << 10
 
-// signerFrom reads a private key from a file.
-func signerFrom(issuer, path string) (*tokens.Issuer, error) {
+// providerKey reads the private key of an identity provider from a file.
+func providerKey(issuer, path string) (*tokens.Issuer, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, usagef("the key of %s: %w", issuer, err)
 	}
 	defer file.Close() //nolint:errcheck // only read
-	text, err := io.ReadAll(io.LimitReader(file, maxKey))
+	text, err := io.ReadAll(io.LimitReader(file, maxProviderKey))
 	if err != nil {
 		return nil, usagef("the key of %s: %w", issuer, err)
 	}

@@ -27,8 +27,10 @@ var (
 	ScriptedRedirect = Variant{"scripted-redirect", "redirects by script from a page instead of by status 302"}
 	FormPostConsent  = Variant{"cancel-first", "puts the refusing button first and names fields unusually on its login and consent pages"}
 	ModernOnly       = Variant{"modern-only", "speaks only revision 2026-07-28 of MCP, which has no sessions"}
-	RemembersConsent = Variant{"remembers-consent", "remembers the approval of clients that are answered at an https host of their own"}
+	PAROnly          = Variant{"par-only", "takes pushed authorization requests only"}
 	DPoPNonces       = Variant{"dpop-nonces", "takes DPoP proofs only with a nonce of its own"}
+	RemembersConsent = Variant{"remembers-consent", "remembers the approval of clients that are answered at an https host of their own"}
+	Proxy            = Variant{"proxy", "has an identity provider on another origin sign users in"}
 	OpaqueTokens     = Variant{"opaque-tokens", "issues opaque access tokens"}
 
 	IntrospectionCache = Variant{"introspection-cache", "issues opaque access tokens and caches what introspection says of them"}
@@ -54,7 +56,7 @@ func All() []Variant {
 	return []Variant{
 		PathIssuer, OIDCOnly, AudienceArray, ErrorPage, ConsentAlways, NoConsent, ManyChallenges, OddChallenge,
 		NoRefreshTokens, ExtraClaims, RootMetadataOnly, NoRegistration, ScriptedRedirect, FormPostConsent, OpaqueTokens,
-		ModernOnly, RemembersConsent, TLS, DPoPNonces, IntrospectionCache, PhantomTokens,
+		ModernOnly, PAROnly, RemembersConsent, Proxy, TLS, DPoPNonces, IntrospectionCache, PhantomTokens,
 		LocalhostRefused, RefreshGracePeriod, ConsentTokenOnce, KeyRotation, ClockAhead, ClockBehind,
 		Slow, RateLimited, Firewall, SinglePageApplication, ScriptedLogin,
 	}
