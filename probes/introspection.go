@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -17,9 +18,54 @@ type DeadIntrospection struct {
 	Document *wire.Document // nil if the answer is no JSON object
 }
 
-// ask introspects as the resource server.
-func (d *Deployment) askAbout(ctx context.Context, token string) (*wire.Response, *wire.Document, error) {
-	res, err := d.Introspect(ctx, d.Target.Introspector.client(), token)
+// ErrNoIntrospector says that no client is known that may introspect.
+var ErrNoIntrospector = errors.New("no client is known that may introspect")
+
+// An asker is a client that may introspect, and a good token that it may ask about.
+type asker struct {
+	client *Client
+	good   *Tokens
+	own    bool // the token is the client's own
+}
+
+// asker is the resource server's own client, where it is known; else one with a
+// secret that asks about tokens of its own.
+func (d *Deployment) asker(ctx context.Context) (*asker, error) {
+	return Once(d, "introspector", func(ctx context.Context) (*asker, error) {
+		if d.Target.Introspector != nil {
+			t, err := d.Baseline(ctx)
+			return &asker{client: d.Target.Introspector.client(), good: t}, err
+		}
+		c, err := d.ConfidentialClient(ctx)
+		if errors.Is(err, ErrNoSecret) {
+			return nil, ErrNoIntrospector
+		}
+		if err != nil {
+			return nil, err
+		}
+		t, err := d.Grant(wire.For(ctx, "control"), c)
+		if err != nil {
+			return nil, err
+		}
+		a := &asker{client: c, good: t, own: true}
+		if _, _, err := d.knownActive(wire.For(ctx, "control"), a, t.Access); errors.As(err, new(*Blocked)) {
+			return nil, ErrNoIntrospector
+		} else if err != nil {
+			return nil, err
+		}
+		return a, nil
+	}).Get(ctx)
+}
+
+// Introspector errs with ErrNoIntrospector if no client is known that may introspect.
+func (d *Deployment) Introspector(ctx context.Context) error {
+	_, err := d.asker(ctx)
+	return err
+}
+
+// askAbout introspects as the client that may.
+func (d *Deployment) askAbout(ctx context.Context, by *asker, token string) (*wire.Response, *wire.Document, error) {
+	res, err := d.Introspect(ctx, by.client, token)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -30,9 +76,9 @@ func (d *Deployment) askAbout(ctx context.Context, token string) (*wire.Response
 	return res, document, nil
 }
 
-// activeToken errs if introspection does not know a token that is good.
-func (d *Deployment) knownActive(ctx context.Context, token string) (*wire.Response, *wire.Document, error) {
-	res, document, err := d.askAbout(ctx, token)
+// knownActive errs if introspection does not know a token that is good.
+func (d *Deployment) knownActive(ctx context.Context, by *asker, token string) (*wire.Response, *wire.Document, error) {
+	res, document, err := d.askAbout(ctx, by, token)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,31 +99,32 @@ func (e errNotToldActive) Error() string {
 // IntrospectDead asks about tokens that are no good, as the resource server,
 // between two questions about one that is.
 func (d *Deployment) IntrospectDead(ctx context.Context) ([]DeadIntrospection, error) {
-	t, err := d.Baseline(ctx)
+	by, err := d.asker(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := d.knownActive(wire.For(ctx, "control"), t.Access); err != nil {
+	if _, _, err := d.knownActive(wire.For(ctx, "control"), by, by.good.Access); err != nil {
 		return nil, err
 	}
-	dead, err := d.deadTokens(ctx, t)
+	dead, err := d.deadTokens(ctx, by)
 	if err != nil {
 		return nil, err
 	}
 	var all []DeadIntrospection
 	for _, c := range dead {
-		res, document, err := d.askAbout(wire.For(ctx, "attack"), c.value)
+		res, document, err := d.askAbout(wire.For(ctx, "attack"), by, c.value)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, DeadIntrospection{c.name, res, document})
 	}
-	_, _, err = d.knownActive(wire.For(ctx, "control"), t.Access)
+	_, _, err = d.knownActive(wire.For(ctx, "control"), by, by.good.Access)
 	return all, err
 }
 
 // deadTokens are tokens that nobody may take for good.
-func (d *Deployment) deadTokens(ctx context.Context, t *Tokens) ([]credential, error) {
+func (d *Deployment) deadTokens(ctx context.Context, by *asker) ([]credential, error) {
+	t := by.good
 	all := []credential{{"an unknown token", NewVerifier()}}
 	if _, ok := t.JWT(); ok {
 		attacker, err := tokens.NewAttacker()
@@ -93,20 +140,22 @@ func (d *Deployment) deadTokens(ctx context.Context, t *Tokens) ([]credential, e
 			}
 		}
 	}
-	ended, err := d.endedTokens(ctx)
+	ended, err := d.endedTokens(ctx, by)
 	return append(all, ended...), err
 }
 
 // endedTokens are a revoked access token and a refresh token that was exchanged
 // for another.
-func (d *Deployment) endedTokens(ctx context.Context) ([]credential, error) {
+func (d *Deployment) endedTokens(ctx context.Context, by *asker) ([]credential, error) {
 	metadata, err := d.Metadata(ctx)
 	if err != nil || !metadata.Has("revocation_endpoint") {
 		return nil, err
 	}
-	c, err := d.revokedClient(ctx)
-	if err != nil {
-		return nil, err
+	c := by.client
+	if !by.own {
+		if c, err = d.revokedClient(ctx); err != nil {
+			return nil, err
+		}
 	}
 	t, err := d.Grant(wire.For(ctx, "control"), c)
 	if err != nil {
@@ -131,12 +180,12 @@ type LiveIntrospection struct {
 
 // IntrospectLive asks about a good token, as the resource server, by POST and by GET.
 func (d *Deployment) IntrospectLive(ctx context.Context) (*LiveIntrospection, error) {
-	t, err := d.Baseline(ctx)
+	by, err := d.asker(ctx)
 	if err != nil {
 		return nil, err
 	}
 	live := &LiveIntrospection{}
-	if live.Response, live.Document, err = d.knownActive(wire.For(ctx, "control"), t.Access); err != nil {
+	if live.Response, live.Document, err = d.knownActive(wire.For(ctx, "control"), by, by.good.Access); err != nil {
 		return nil, err
 	}
 	endpoint, err := d.ServerEndpoint(ctx, "introspection_endpoint")
@@ -148,8 +197,8 @@ func (d *Deployment) IntrospectLive(ctx context.Context) (*LiveIntrospection, er
 		return nil, err
 	}
 	form := &Form{Values: u.Query(), Header: http.Header{"Accept": {"application/json"}}}
-	form.Values.Set("token", t.Access)
-	authenticate(form, d.Target.Introspector.client())
+	form.Values.Set("token", by.good.Access)
+	authenticate(form, by.client)
 	u.RawQuery = form.Values.Encode()
 	res, err := d.Get(wire.For(ctx, "attack"), u.String(), form.Header)
 	if err != nil {

@@ -170,7 +170,9 @@ func (s *AuthServer) readsQuery(r *http.Request) bool {
 	onToken := strings.HasSuffix(r.URL.Path, "/token")
 	switch r.Method {
 	case http.MethodGet:
-		return onToken && s.faults.Has(fault.TokenByGet) || !onToken && (s.faults.Has(fault.RevokeByGet) || s.faults.Has(fault.IntrospectByGet))
+		return onToken && s.faults.Has(fault.TokenByGet) ||
+			strings.HasSuffix(r.URL.Path, "/revoke") && s.faults.Has(fault.RevokeByGet) ||
+			strings.HasSuffix(r.URL.Path, "/introspect") && s.faults.Has(fault.IntrospectByGet)
 	case http.MethodPost:
 		return onToken && r.URL.RawQuery != "" && s.faults.Has(fault.TokenFromQuery)
 	}

@@ -106,7 +106,7 @@ func grants(c *Config, target *probes.Target) error {
 		if file == "" {
 			return nil
 		}
-		signer, err := issuerFrom(issuer, file)
+		signer, err := providerKey(issuer, file)
 		errs = append(errs, err)
 		return signer
 	}
@@ -138,14 +138,17 @@ func grants(c *Config, target *probes.Target) error {
 	return errors.Join(errs...)
 }
 
-// issuerFrom reads the private key of an issuer from a file.
-func issuerFrom(issuer, path string) (*tokens.Issuer, error) {
+// maxProviderKey bounds a key file, in bytes.
+const maxProviderKey = 64 << 10
+
+// providerKey reads the private key of an identity provider from a file.
+func providerKey(issuer, path string) (*tokens.Issuer, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, usagef("the key of %s: %w", issuer, err)
 	}
 	defer file.Close() //nolint:errcheck // only read
-	text, err := io.ReadAll(io.LimitReader(file, maxKey))
+	text, err := io.ReadAll(io.LimitReader(file, maxProviderKey))
 	if err != nil {
 		return nil, usagef("the key of %s: %w", issuer, err)
 	}

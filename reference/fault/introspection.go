@@ -35,7 +35,7 @@ var (
 var (
 	TokenClaimsMissing = declare("token-claims-missing", "leaves iat and jti out of access tokens that say they are of type at+jwt")
 	TokenPersonalData  = declare("token-personal-data", "puts the user's address and birthday into access tokens")
-	TokenSymmetric     = declare("token-symmetric", "signs access tokens with a shared secret")
+	TokenSymmetric     = declare("token-symmetric", "signs access tokens with a shared secret", "rs-accepts-bearer-header")
 )
 
 // Faults of resource servers with JWTs that cost much or prove nothing.

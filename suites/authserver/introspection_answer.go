@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -13,9 +14,10 @@ import (
 	"github.com/mcpassay/mcpassay/suites"
 )
 
-// introspector needs the resource server's client, as whom to ask.
-func introspector(_ context.Context, d *probes.Deployment) (bool, string) {
-	return d.Target.Introspector != nil, "the resource server's own client, which may introspect (introspection in the configuration)"
+// introspector needs a client to ask as: the resource server's own, or one that
+// may ask about its own tokens.
+func introspector(ctx context.Context, d *probes.Deployment) (bool, string) {
+	return !errors.Is(d.Introspector(ctx), probes.ErrNoIntrospector), "a client that may introspect: the resource server's own (introspection in the configuration)"
 }
 
 var _ = suites.Register(suites.Check{

@@ -100,8 +100,14 @@ var _ = suites.Register(suites.Check{
 		It("when they come", func(ctx SpecContext) {
 			c, err := changed.Await(ctx)
 			Expect(err).NotTo(HaveOccurred())
-			if !c.Learned {
-				suites.Warn("a token that is signed with a new key was still refused %s after the key had been published", c.LearnedIn.Round(100*time.Millisecond))
+			in := c.LearnedIn.Round(100 * time.Millisecond)
+			switch {
+			case c.Learned:
+				d.Note("a new key was found %s after it had been published", in)
+			case c.LearnedIn < longestWindow: // many fetch the key set twice a minute at most
+				suites.Review("a token that is signed with a new key was still refused %s after the key had been published, and the run could wait no longer: see that it is accepted within a minute (--wait 61s)", in)
+			default:
+				suites.Warn("a token that is signed with a new key was still refused %s after the key had been published", in)
 			}
 		})
 		It("when they go", func(ctx SpecContext) {
