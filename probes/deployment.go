@@ -19,6 +19,7 @@ type Target struct {
 	URL     string         // of the MCP endpoint
 	Users   []User         // the first is the one that signs in
 	Clients []StaticClient // registered by hand; the first is used where no registration is offered
+	Spec    string         // MCP revision to test; empty: the newest that the server speaks
 	Origins []string       // further origins that belong to the deployment, such as a login service
 	Steps   []LoginStep    // how to sign in; empty: found by what the pages look like
 	Scopes  []string       // to ask for; empty: what the challenge or the metadata names

@@ -308,7 +308,7 @@ var _ = suites.Register(suites.Check{
 	Level:    suites.Should,
 	Severity: suites.Low,
 	Cites:    []suites.Cite{{Doc: "OAuth 2.1", Section: "7.12"}, {Doc: "MCP 2026-07-28", Section: "Authorization Security Considerations"}},
-	Since:    suites.V20250326,
+	Since:    suites.V20251125,
 	Covers:   []string{"rs-error-detail-not-leaked"},
 	Remedy:   "Answer refusals with a fixed text and log the rest; switch off the development error pages of the framework.",
 	Faults:   []fault.Fault{fault.VerboseErrors},
