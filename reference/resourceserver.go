@@ -56,6 +56,10 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 	main := rs.serve("/mcp", "Reference notes", upstreamURL)
 	main.addNoteTools()
 	main.addUpstreamTool()
+	main.tenants = o.userNames()
+	if err := main.addState(o); err != nil {
+		return nil, fmt.Errorf("resource server: %w", err)
+	}
 	other := rs.serve("/other/mcp", "Reference archive", upstreamURL)
 	other.addNoteTools()
 	rs.publish(main, other)
@@ -145,6 +149,7 @@ type endpoint struct {
 	authority *authority
 	verifier  *verifier
 	mcpServer
+	state
 
 	mu          sync.Mutex
 	sessions    map[string]*caller // who opened a session, by its id
@@ -172,11 +177,13 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // respond answers an authenticated request.
 func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) {
+	e.respell(r)
 	m, err := readMessages(w, r)
 	if err != nil {
 		e.refuse(w, r, err)
 		return
 	}
+	e.misread(r, m)
 	who = e.inSession(r, who)
 	if needed := e.neededScopes(r, m); !e.allows(who, m, needed) {
 		e.refuse(w, r, insufficientScope(e.namedScopes(who, needed)))
@@ -220,6 +227,9 @@ func (e *endpoint) authenticate(r *http.Request) (*caller, error) {
 			return owner, nil
 		}
 	}
+	if err == nil && e.faults.Has(fault.ConnectionIdentity) && asksToKeep(r) {
+		return e.firstOf(r.RemoteAddr, who), nil
+	}
 	if err == nil && e.faults.Has(fault.ConnectionRemembered) && asksToKeep(r) {
 		e.remember(e.connections, r.RemoteAddr, who)
 	}
@@ -241,6 +251,19 @@ func (e *endpoint) remember(table map[string]*caller, key string, who *caller) {
 		delete(table, old)
 	}
 	table[key] = who
+}
+
+// firstOf is whose the first request of a connection was. Only
+// fault.ConnectionIdentity asks.
+func (e *endpoint) firstOf(connection string, who *caller) *caller {
+	e.mu.Lock()
+	first := e.connections[connection]
+	e.mu.Unlock()
+	if first != nil {
+		return first
+	}
+	e.remember(e.connections, connection, who)
+	return who
 }
 
 func (e *endpoint) sessionOwner(r *http.Request) *caller {

@@ -30,6 +30,7 @@ type Options struct {
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
+	RequestStateLifetime time.Duration // default 2 minutes
 }
 
 // A User can sign in at the authorization server.
@@ -120,6 +121,15 @@ func (o *Options) setDefaults() {
 	setDefault(&o.AccessTokenLifetime, 5*time.Minute)
 	setDefault(&o.RefreshTokenLifetime, 24*time.Hour)
 	setDefault(&o.CodeLifetime, time.Minute)
+	setDefault(&o.RequestStateLifetime, 2*time.Minute)
+}
+
+func (o *Options) userNames() []string {
+	var names []string
+	for _, u := range o.Users {
+		names = append(names, u.Name)
+	}
+	return names
 }
 
 func setDefault(d *time.Duration, value time.Duration) {

@@ -1,0 +1,30 @@
+package fault
+
+// Faults in what a resource server keeps for its users between requests.
+var (
+	HandleAuthenticates = declare("handle-authenticates", "serves whoever names a state handle, without a token")
+	HandleUnbound       = declare("handle-unbound", "opens a user's state to any other user who knows its handle")
+	HandleSequential    = declare("handle-sequential", "numbers its state handles")
+
+	RequestStateUnsigned    = declare("request-state-unsigned", "believes a requestState without checking that it is its own")
+	RequestStateForAnyone   = declare("request-state-for-anyone", "takes a requestState from another user than the one it was given to")
+	RequestStateForAnything = declare("request-state-for-anything", "takes a requestState for another call than the one it was given for")
+	RequestStateForever     = declare("request-state-forever", "takes a requestState at any time after")
+
+	CacheScopePublic = declare("cache-scope-public", "marks results that depend on the user as public for caches")
+
+	TaskUnbound    = declare("task-unbound", "shows a user's tasks to any other user who knows their ids")
+	TaskCancelled  = declare("task-cancelled-by-anyone", "lets any user cancel a task")
+	TaskListed     = declare("task-listed-to-anyone", "lists everybody's tasks to everybody")
+	TaskSequential = declare("task-sequential", "numbers its tasks")
+
+	MirroredTenantTrusted = declare("mirrored-tenant-trusted", "opens whatever tenant the Mcp-Param header and the body agree upon")
+
+	AnswersCrossed       = declare("answers-crossed", "gives two overlapping calls with the same id the answer to one of them")
+	ConnectionIdentity   = declare("connection-identity", "takes all requests of a connection for the user of its first one")
+	ReplayAcrossSessions = declare("replay-across-sessions", "replays a stream to whoever names one of its events")
+
+	ScopeFirstMember = declare("scope-first-member", "decides about scope by the first of two JSON members of a name, and runs the last")
+	ScopeExactMember = declare("scope-exact-member", "decides about scope by members spelled exactly, and runs members spelled in any case")
+	ScopeFirstOfMany = declare("scope-first-of-batch", "decides about scope by the first message of a batch, and runs them all")
+)
