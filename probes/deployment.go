@@ -28,6 +28,8 @@ type Target struct {
 
 	Operations []Operation // harmless tool calls and the scopes they need, as far as that is known
 
+	State State // what is kept between requests, as far as that is known
+
 	OtherResource string // a second resource indicator that the authorization server serves
 	Authorized    bool   // the user may test systems that are not on loopback
 	Disturb       bool   // checks that can disturb other users may run

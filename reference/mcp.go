@@ -103,7 +103,7 @@ func (e *endpoint) serveMCP(w http.ResponseWriter, r *http.Request, who *caller,
 	if owner := e.sessionOwner(r); owner != nil && e.faults.Has(fault.SessionUnbound) {
 		admitted.who = &caller{Subject: owner.Subject, Client: owner.Client, Scopes: who.Scopes, Expires: who.Expires, token: who.token}
 	}
-	if e.faults.Has(fault.AnswersCrossed) && m.first().method == methodCallTool {
+	if e.faults.Has(fault.AnswersCrossed) && m.first().tool == "whoami" {
 		admitted.who = e.crowd.join(string(m.first().id), admitted.who)
 	}
 	r = r.WithContext(context.WithValue(r.Context(), admissionKey{}, admitted))

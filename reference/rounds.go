@@ -27,7 +27,7 @@ type round struct {
 	User      string `json:"user"`
 	Tool      string `json:"tool"`
 	Arguments string `json:"arguments"` // a digest
-	Expires   int64  `json:"expires"`   // seconds since 1970
+	Expires   int64  `json:"expires"`   // milliseconds since 1970
 }
 
 var errRequestState = errors.New("this answers no question of ours")
@@ -52,7 +52,7 @@ func (s *sealer) mac(payload string) string {
 }
 
 func (s *sealer) seal(who *caller, tool string, arguments json.RawMessage) (string, error) {
-	r := round{User: who.identity(), Tool: tool, Arguments: digest(string(arguments)), Expires: time.Now().Add(s.lifetime).Unix()}
+	r := round{User: who.identity(), Tool: tool, Arguments: digest(string(arguments)), Expires: time.Now().Add(s.lifetime).UnixMilli()}
 	said, err := json.Marshal(r)
 	if err != nil {
 		return "", err
@@ -74,7 +74,7 @@ func (s *sealer) check(state string, who *caller, tool string, arguments json.Ra
 	switch {
 	case r.User != who.identity() && !s.faults.Has(fault.RequestStateForAnyone),
 		(r.Tool != tool || r.Arguments != digest(string(arguments))) && !s.faults.Has(fault.RequestStateForAnything),
-		time.Now().Unix() >= r.Expires && !s.faults.Has(fault.RequestStateForever):
+		time.Now().UnixMilli() >= r.Expires && !s.faults.Has(fault.RequestStateForever):
 		return errRequestState
 	}
 	return nil

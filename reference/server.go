@@ -103,6 +103,11 @@ func (s *Server) Users() []User { return s.users }
 // CodeLifetime is how long an authorization code can be redeemed.
 func (s *Server) CodeLifetime() time.Duration { return s.AuthServer.options.CodeLifetime }
 
+// RequestStateLifetime is how long a client may take to answer a question.
+func (s *Server) RequestStateLifetime() time.Duration {
+	return s.AuthServer.options.RequestStateLifetime
+}
+
 // Wait blocks until ctx ends, then closes the deployment.
 func (s *Server) Wait(ctx context.Context) error {
 	<-ctx.Done()

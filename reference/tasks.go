@@ -33,6 +33,7 @@ type tasks struct {
 type task struct {
 	ID, Owner, Status string
 	Created           time.Time
+	done              chan struct{} // closed when it has ended
 }
 
 // taskLifetime is how long a task is kept, or until others need the place.
@@ -47,7 +48,7 @@ func (t *tasks) add(f fault.Set, who *caller) *task {
 			delete(t.known, id)
 		}
 	}
-	one := &task{ID: rand.Text(), Owner: who.identity(), Status: "working", Created: time.Now()}
+	one := &task{ID: rand.Text(), Owner: who.identity(), Status: "working", Created: time.Now(), done: make(chan struct{})}
 	if f.Has(fault.TaskSequential) {
 		one.ID = fmt.Sprintf("task-%d", len(t.known)+1)
 	}
@@ -73,7 +74,10 @@ func (t *tasks) cancel(who *caller, id string, byAnyone bool) (task, error) {
 	if !ok || one.Owner != who.identity() && !byAnyone {
 		return task{}, errNoTask
 	}
-	one.Status = "cancelled"
+	if one.Status != "cancelled" {
+		one.Status = "cancelled"
+		close(one.done)
+	}
 	return *one, nil
 }
 
@@ -102,7 +106,26 @@ func (t *task) describe(modern bool) map[string]any {
 	return said
 }
 
-var errNoTask = &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "there is no such task"}
+// wait waits for a task to end. It never ends but by being cancelled, and then
+// there is no result.
+func (t *tasks) wait(ctx context.Context, who *caller, id string, toAnyone bool) error {
+	one, err := t.of(who, id, toAnyone)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-one.done:
+		return errCancelled
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+var (
+	errNoTask       = &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "there is no such task"}
+	errCancelled    = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "the task was cancelled"}
+	errNoSuchMethod = &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "no such method"}
+)
 
 type taskParams struct {
 	mcp.ParamsBase
@@ -122,32 +145,49 @@ func (e *endpoint) addTasks() error {
 	addTool(e, taskTool, "Reviews your notes, as a task if you can wait.", nil,
 		func(context.Context, *caller, nothing) (string, error) { return "nothing to say", nil })
 	e.server.AddReceivingMiddleware(e.withTasks)
-	method := func(name string, run func(who *caller, id string, modern bool) (map[string]any, error)) error {
+	method := func(name string, run func(ctx context.Context, who *caller, id string, modern bool) (map[string]any, error)) error {
 		return mcp.AddReceivingCustomMethod(e.server, name, func(ctx context.Context, ss *mcp.ServerSession, p *taskParams) (*plainResult, error) {
 			who, ok := ctx.Value(callerKey{}).(*caller)
 			if !ok {
 				return nil, errors.New("not admitted")
 			}
-			members, err := run(who, p.ID, isModern(ss))
+			id := ""
+			if p != nil { // a request need not have parameters
+				id = p.ID
+			}
+			members, err := run(ctx, who, id, isModern(ss))
 			return &plainResult{members: members}, err
 		})
 	}
 	f := e.faults
 	return errors.Join(
-		method("tasks/get", func(who *caller, id string, modern bool) (map[string]any, error) {
+		method("tasks/get", func(_ context.Context, who *caller, id string, modern bool) (map[string]any, error) {
 			one, err := e.tasks.of(who, id, f.Has(fault.TaskUnbound))
 			return one.describe(modern), err
 		}),
-		method("tasks/cancel", func(who *caller, id string, modern bool) (map[string]any, error) {
+		method("tasks/cancel", func(_ context.Context, who *caller, id string, modern bool) (map[string]any, error) {
 			one, err := e.tasks.cancel(who, id, f.Has(fault.TaskCancelled))
 			if err == nil && modern {
 				return map[string]any{"resultType": "complete"}, nil
 			}
 			return one.describe(modern), err
 		}),
-		method("tasks/list", func(who *caller, _ string, modern bool) (map[string]any, error) {
+		method("tasks/result", func(ctx context.Context, who *caller, id string, modern bool) (map[string]any, error) {
 			if modern {
-				return nil, &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "no such method"}
+				return nil, errNoSuchMethod
+			}
+			return nil, e.tasks.wait(ctx, who, id, f.Has(fault.TaskUnbound))
+		}),
+		method("tasks/update", func(_ context.Context, who *caller, id string, modern bool) (map[string]any, error) {
+			if !modern {
+				return nil, errNoSuchMethod
+			}
+			_, err := e.tasks.of(who, id, f.Has(fault.TaskUnbound))
+			return map[string]any{"resultType": "complete"}, err
+		}),
+		method("tasks/list", func(_ context.Context, who *caller, _ string, modern bool) (map[string]any, error) {
+			if modern {
+				return nil, errNoSuchMethod
 			}
 			return map[string]any{"tasks": e.tasks.list(who, f.Has(fault.TaskListed))}, nil
 		}),
