@@ -10,7 +10,7 @@ FUZZTIME  ?= 30s
 
 ## run: the whole suite against the built-in reference deployment, reports into $(OUT)
 run: build browser
-	$(BIN)/mcpassay run --reference --out $(OUT)
+	$(BIN)/mcpassay run --reference --user-agent browser --out $(OUT)
 
 ## test: every test, browser and real deployments included
 test: build browser
@@ -22,7 +22,7 @@ race: browser
 
 ## mutants: every check against every fault; prints the matrix and its totals
 mutants:
-	go test ./suites -count=1 -timeout 20m -run 'TestSoundReference|TestMutants|TestRefusalNeedsControl' -v | .ci/matrix
+	MCPASSAY_MATRIX=all go test ./suites -count=1 -timeout 40m -run 'TestSoundReference|TestMutants|TestRefusalNeedsControl' -v | .ci/matrix
 
 ## variants: every check against every legal but unusual deployment
 variants:

@@ -151,16 +151,12 @@ func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization,
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	if d.ownTraffic {
-		if err := d.wire.Pace(ctx, requestsPerVisit); err != nil {
-			return nil, err
-		}
-	}
 	start := time.Now()
 	visit, cancel := context.WithTimeout(ctx, d.Target.VisitTimeout)
 	defer cancel()
 	landing, err := d.agent.Authorize(visit, Visit{
 		URL: u.String(), RedirectURI: r.RedirectURI(), Origins: origins, User: r.User, Deny: r.Deny, Steps: d.Target.Steps,
+		Pace: func(ctx context.Context) error { return d.wire.Pace(ctx, requestsPerVisit) },
 	})
 	wire.Spend(ctx, time.Since(start))
 	if landing != nil {

@@ -96,15 +96,14 @@ type bench struct {
 	Target   Target
 	Endpoint *url.URL // the MCP endpoint
 
-	root       context.Context
-	wire       *wire.Client
-	agent      UserAgent
-	turns      chan struct{} // one for each visit that may be under way
-	ownTraffic bool          // the user agent sends its requests itself, as a browser does
-	pending    sync.WaitGroup
-	ledger     ledger
-	tally      tally
-	created    created
+	root    context.Context
+	wire    *wire.Client
+	agent   UserAgent
+	turns   chan struct{} // one for each visit that may be under way
+	pending sync.WaitGroup
+	ledger  ledger
+	tally   tally
+	created created
 
 	discovery  *Shared[*Discovery]
 	client     *Shared[*Client]
@@ -151,7 +150,7 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	b := &bench{Target: t, Endpoint: endpoint, root: ctx, wire: client, agent: agent}
 	b.turns = make(chan struct{}, client.Concurrency())
 	if limited, ok := agent.(interface{ Concurrency() int }); ok {
-		b.turns, b.ownTraffic = make(chan struct{}, limited.Concurrency()), true
+		b.turns = make(chan struct{}, limited.Concurrency())
 	}
 	d := &Deployment{bench: b, ctx: ctx, transcript: &wire.Transcript{}}
 	b.discovery = Share(d, discover(b))

@@ -36,6 +36,10 @@ type Visit struct {
 	User        User
 	Deny        bool        // refuse consent instead of giving it
 	Steps       []LoginStep // from the configuration; empty: find the forms by what they look like
+
+	// Pace waits until a visit may begin. A user agent that sends its requests
+	// itself, as a browser does, calls it first. Nil: at once.
+	Pace func(context.Context) error
 }
 
 // A User is somebody who can sign in at the authorization server.

@@ -15,6 +15,9 @@ func BenchmarkRun(b *testing.B) {
 	b.Run("forms", func(b *testing.B) {
 		measure(b, func() *reports.Report { return against(b, reference.Options{}, "") })
 	})
+	b.Run("auto", func(b *testing.B) {
+		measure(b, func() *reports.Report { return sparingly(b, reference.Options{}, "") })
+	})
 	b.Run("browser", func(b *testing.B) {
 		measure(b, func() *reports.Report { return inBrowser(b, reference.Options{}, "") })
 	})

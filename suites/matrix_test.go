@@ -31,6 +31,21 @@ func against(t testing.TB, o reference.Options, filter string, change ...func(*p
 // inBrowser does the same through a real browser.
 func inBrowser(t testing.TB, o reference.Options, filter string, change ...func(*probes.Target)) *reports.Report {
 	t.Helper()
+	b := launch(t)
+	defer b.Close() //nolint:errcheck // nothing depends on it
+	return judgeBy(t, o, filter, func(*wire.Client) (probes.UserAgent, string) { return b, "browser" }, change)
+}
+
+// sparingly does it as a run of the program does by default.
+func sparingly(t testing.TB, o reference.Options, filter string, change ...func(*probes.Target)) *reports.Report {
+	t.Helper()
+	b := launch(t)
+	defer b.Close() //nolint:errcheck // nothing depends on it
+	return judgeBy(t, o, filter, func(c *wire.Client) (probes.UserAgent, string) { return probes.Sparing(forms.New(c), b), "auto" }, change)
+}
+
+func launch(t testing.TB) *browser.Browser {
+	t.Helper()
 	b, err := browser.Launch(t.Context(), browser.Options{})
 	if err != nil {
 		if os.Getenv("MCPASSAY_REQUIRE_BROWSER") != "" {
@@ -38,8 +53,7 @@ func inBrowser(t testing.TB, o reference.Options, filter string, change ...func(
 		}
 		t.Skip(err)
 	}
-	defer b.Close() //nolint:errcheck // nothing depends on it
-	return judgeBy(t, o, filter, func(*wire.Client) (probes.UserAgent, string) { return b, "browser" }, change)
+	return b
 }
 
 func judgeBy(t testing.TB, o reference.Options, filter string, agent func(*wire.Client) (probes.UserAgent, string), change []func(*probes.Target)) *reports.Report {
@@ -140,34 +154,50 @@ func TestMutants(t *testing.T) {
 			claims[f] = append(claims[f], c.ID)
 		}
 	}
-	m := &matrix{killed: map[string]map[string]bool{}, facets: map[string]map[string]bool{}}
 	only := os.Getenv("MCPASSAY_FAULT") // for whoever works on one
+	var chosen []fault.Fault
 	for _, f := range fault.All() {
-		if only != "" && !strings.Contains(f.ID, only) {
-			continue
-		}
-		claimed, ok := claims[f]
-		if !ok {
+		if _, ok := claims[f]; !ok {
 			t.Errorf("no check claims to catch %s: a deployment that %s", f.ID, f.Doc)
 		}
-		t.Run(f.ID, func(t *testing.T) { m.mutant(t, f, claimed) })
+		if strings.Contains(f.ID, only) {
+			chosen = append(chosen, f)
+		}
+	}
+	m := newMatrix()
+	if shard, sharded := thisShard(t); sharded {
+		for i := shard.index; i < len(chosen); i += shard.count {
+			t.Run(chosen[i].ID, func(t *testing.T) { m.mutant(t, chosen[i], claims[chosen[i]]) })
+		}
+		shard.write(t, m)
+		return
 	}
 	if only == "" {
+		m.inShards(t)
 		m.everyAssertion(t)
+	} else {
+		for _, f := range chosen {
+			t.Run(f.ID, func(t *testing.T) { m.mutant(t, f, claims[f]) })
+		}
 	}
 	m.print(t)
 }
 
 // matrix is which check noticed which fault.
 type matrix struct {
-	runs, kills, declared, missed, unexpected int
-	killed                                    map[string]map[string]bool // by fault, then check
-	facets                                    map[string]map[string]bool // by check, then assertion: made to fail by a claimed fault
+	Runs, Kills, Declared, Missed, Unexpected int
+
+	Killed map[string]map[string]bool // by fault, then check
+	Facets map[string]map[string]bool // by check, then assertion: made to fail by a claimed fault
+}
+
+func newMatrix() *matrix {
+	return &matrix{Killed: map[string]map[string]bool{}, Facets: map[string]map[string]bool{}}
 }
 
 func (m *matrix) mutant(t *testing.T, f fault.Fault, claimed []string) {
-	m.runs++
-	report := against(t, reference.Options{Faults: []fault.Fault{f}}, "")
+	m.Runs++
+	report := against(t, reference.Options{Faults: []fault.Fault{f}}, around(f, claimed))
 	for _, id := range claimed {
 		if o, ok := settings[id]; ok {
 			o.Faults = []fault.Fault{f}
@@ -177,33 +207,33 @@ func (m *matrix) mutant(t *testing.T, f fault.Fault, claimed []string) {
 			}
 		}
 	}
-	m.killed[f.ID] = map[string]bool{}
+	m.Killed[f.ID] = map[string]bool{}
 	for i := range report.Results {
 		r := &report.Results[i]
 		isClaimed := slices.Contains(claimed, r.ID)
 		for _, facet := range r.Facets {
-			if m.facets[r.ID] == nil {
-				m.facets[r.ID] = map[string]bool{}
+			if m.Facets[r.ID] == nil {
+				m.Facets[r.ID] = map[string]bool{}
 			}
-			m.facets[r.ID][facet.Title] = m.facets[r.ID][facet.Title] || isClaimed && judgedBad(facet.Outcome)
+			m.Facets[r.ID][facet.Title] = m.Facets[r.ID][facet.Title] || isClaimed && judgedBad(facet.Outcome)
 		}
 		switch bad := judgedBad(r.Outcome); {
 		case bad && isClaimed:
-			m.kills++
-			m.killed[f.ID][r.ID] = true
+			m.Kills++
+			m.Killed[f.ID][r.ID] = true
 		case isClaimed:
-			m.missed++
+			m.Missed++
 			t.Errorf("does not notice a deployment that %s\n%s", f.Doc, describe(r))
 		case bad && slices.Contains(f.AlsoFails(), r.ID):
-			m.declared++
-			m.killed[f.ID][r.ID] = true
+			m.Declared++
+			m.Killed[f.ID][r.ID] = true
 		case bad:
-			m.unexpected++
+			m.Unexpected++
 			t.Errorf("fails on a deployment that %s, which does not name it\n%s", f.Doc, describe(r))
 		}
 	}
 	for _, id := range f.AlsoFails() {
-		if !m.killed[f.ID][id] {
+		if !m.Killed[f.ID][id] {
 			t.Errorf("%s is said to fail too, and does not", id)
 		}
 	}
@@ -212,9 +242,26 @@ func (m *matrix) mutant(t *testing.T, f fault.Fault, claimed []string) {
 	}
 }
 
+// around is the filter for a fault: every check if the whole matrix is wanted
+// (make mutants), else those that are to fail on it and their neighbours, where
+// false findings are most to be feared.
+func around(f fault.Fault, claimed []string) string {
+	if os.Getenv("MCPASSAY_MATRIX") == "all" || os.Getenv("MCPASSAY_FAULT") != "" {
+		return ""
+	}
+	var labels []string
+	for _, id := range slices.Concat(claimed, f.AlsoFails()) {
+		labels = append(labels, id)
+		if c := suites.Find(id); c != nil {
+			labels = append(labels, string(c.Area))
+		}
+	}
+	return strings.Join(labels, " || ")
+}
+
 func (m *matrix) everyAssertion(t *testing.T) {
 	for _, c := range suites.Catalogue() {
-		for title, failed := range m.facets[c.ID] {
+		for title, failed := range m.Facets[c.ID] {
 			if !failed && title != "applies" {
 				t.Errorf("nothing shows that %q of %s can fail", title, c.ID)
 			}
@@ -224,22 +271,22 @@ func (m *matrix) everyAssertion(t *testing.T) {
 
 func (m *matrix) print(t *testing.T) {
 	for _, f := range fault.All() {
-		if m.killed[f.ID] == nil {
+		if m.Killed[f.ID] == nil {
 			continue // was not run
 		}
 		ids := []string{}
-		for id := range m.killed[f.ID] {
+		for id := range m.Killed[f.ID] {
 			ids = append(ids, id)
 		}
 		slices.Sort(ids)
 		t.Logf("%-40s %s", f.ID, strings.Join(ids, " "))
 	}
 	assertions := 0
-	for _, titles := range m.facets {
+	for _, titles := range m.Facets {
 		assertions += len(titles)
 	}
 	t.Logf("%d checks, %d assertions, %d faults: %d claimed kills, %d declared ones, %d missed, %d unexpected",
-		len(suites.Catalogue()), assertions, m.runs, m.kills, m.declared, m.missed, m.unexpected)
+		len(suites.Catalogue()), assertions, m.Runs, m.Kills, m.Declared, m.Missed, m.Unexpected)
 }
 
 // TestRefusalNeedsControl shows that a deployment which refuses everything passes

@@ -30,33 +30,24 @@ func startBrowser(ctx context.Context, path string) (*browser.Browser, error) {
 	return b, nil
 }
 
-// openAgent starts the user agent that takes users through authorization
-// requests.
-func openAgent(ctx context.Context, kind, path string, client *wire.Client) (agent probes.UserAgent, done func() error, err error) {
+// agents are what takes users through authorization requests.
+type agents struct {
+	first     probes.UserAgent
+	authority probes.UserAgent // confirms what was found with the first; nil if that needs no confirmation
+	close     func() error
+}
+
+// openAgents starts the user agents of a kind.
+func openAgents(ctx context.Context, kind, path string, client *wire.Client) (*agents, error) {
 	if kind == inForms {
-		return forms.New(client), func() error { return nil }, nil
+		return &agents{first: forms.New(client), close: func() error { return nil }}, nil
 	}
 	b, err := startBrowser(ctx, path)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if kind == inBrowser {
-		return b, b.Close, nil
+		return &agents{first: b, close: b.Close}, nil
 	}
-	return &fastFirst{fast: forms.New(client), browser: b}, b.Close, nil
-}
-
-// fastFirst fills in forms without a browser, and takes a visit that needs one
-// there from its beginning. Refused credentials are not tried again: that would
-// bring the user nearer to being locked out.
-type fastFirst struct{ fast, browser probes.UserAgent }
-
-func (f *fastFirst) Authorize(ctx context.Context, v probes.Visit) (*probes.Landing, error) {
-	landing, err := f.fast.Authorize(ctx, v)
-	for _, beyond := range []error{probes.ErrNeedsBrowser, probes.ErrLost, probes.ErrStuck} {
-		if errors.Is(err, beyond) {
-			return f.browser.Authorize(ctx, v)
-		}
-	}
-	return landing, err
+	return &agents{first: probes.Sparing(forms.New(client), b), authority: b, close: b.Close}, nil
 }

@@ -31,7 +31,7 @@ type runCommand struct {
 	DryRun bool   `help:"List the checks that would be run, and send nothing."`
 	Out    string `default:"mcpassay-report" placeholder:"DIR" help:"Folder for the reports (default: ${default})."`
 
-	UserAgent string `enum:"browser,forms,auto" default:"browser" help:"How users sign in: browser, forms (ordinary forms only, without a browser) or auto (forms, and the browser for what they cannot do and to confirm findings)."`
+	UserAgent string `enum:"browser,forms,auto" default:"auto" help:"How users sign in: auto (the browser first; ordinary forms without it once it has shown the way, and the browser again for what they cannot do and to confirm findings), browser, or forms (ordinary forms only)."`
 	Browser   string `env:"MCPASSAY_BROWSER" placeholder:"PATH" help:"Browser to use; default: one is looked for."`
 
 	Concurrency      int           `placeholder:"N" help:"Requests under way at once (default: 16; 8 off loopback)."`
@@ -194,11 +194,11 @@ func (r *runCommand) test(target probes.Target, config *Config, out *output) (*r
 	defer interrupts.close()
 	client := wire.NewClient(r.limits(&target, config), nil)
 	defer client.Close()
-	agent, closeAgent, err := openAgent(ctx, r.UserAgent, or(r.Browser, config.Browser.Path), client)
+	agents, err := openAgents(ctx, r.UserAgent, or(r.Browser, config.Browser.Path), client)
 	if err != nil {
 		return nil, err
 	}
-	defer closeAgent() //nolint:errcheck // the process ends
+	defer agents.close() //nolint:errcheck // the process ends
 
 	style, live := styleOf(out.stderr)
 	progress := reports.StartProgress(out.stderr, live, style)
@@ -216,11 +216,11 @@ func (r *runCommand) test(target probes.Target, config *Config, out *output) (*r
 			Started: progress.Started, Waiting: progress.Waiting, Progress: progress.Settled,
 		})
 	}
-	report, err := judge(agent, r.Filter)
-	if fast, ok := agent.(*fastFirst); ok && err == nil && ctx.Err() == nil {
+	report, err := judge(agents.first, r.Filter)
+	if agents.authority != nil && err == nil && ctx.Err() == nil {
 		err = confirm(report, func(filter string) (*reports.Report, error) {
 			progress.Phase("confirming the findings in the browser")
-			return judge(fast.browser, filter)
+			return judge(agents.authority, filter)
 		})
 	}
 	return report, err

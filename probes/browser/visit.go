@@ -35,6 +35,11 @@ func (b *Browser) Authorize(ctx context.Context, v probes.Visit) (*probes.Landin
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	if v.Pace != nil {
+		if err := v.Pace(ctx); err != nil {
+			return nil, err
+		}
+	}
 	p, err := b.process(ctx)
 	if err != nil {
 		return nil, err
