@@ -26,5 +26,4 @@ var (
 
 	ScopeFirstMember = declare("scope-first-member", "decides about scope by the first of two JSON members of a name, and runs the last")
 	ScopeExactMember = declare("scope-exact-member", "decides about scope by members spelled exactly, and runs members spelled in any case")
-	ScopeFirstOfMany = declare("scope-first-of-batch", "decides about scope by the first message of a batch, and runs them all")
 )
