@@ -77,6 +77,7 @@ func readMessages(w http.ResponseWriter, r *http.Request) (messages, error) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	parts := []json.RawMessage{body}
 	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")) {
+		parts = nil // else the first part would be written over the body itself
 		if err := json.Unmarshal(body, &parts); err != nil {
 			return nil, errBadMessage
 		}

@@ -13,6 +13,9 @@ import (
 // there is. Names the transport does not know need none either; it refuses them.
 func (e *endpoint) neededScopes(r *http.Request, m messages) []string {
 	var needed []string
+	if len(m) > 1 && e.faults.Has(fault.ScopeFirstOfMany) {
+		m = m[:1]
+	}
 	for _, one := range m {
 		tool := one.tool
 		if name := r.Header.Get("Mcp-Name"); name != "" && e.faults.Has(fault.ScopeByHeader) {

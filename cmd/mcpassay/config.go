@@ -29,6 +29,7 @@ type Config struct {
 	Tool       Tool        `yaml:"tool" json:"tool,omitzero" jsonschema:"a harmless tool whose call needs a token; default: tools/list is called instead"`
 	Effect     Effect      `yaml:"effect" json:"effect,omitzero" jsonschema:"a tool whose effect another one shows, to see that refused calls have none"`
 	Operations []Operation `yaml:"operations" json:"operations,omitempty" jsonschema:"harmless tool calls that need different scopes, to see whether scopes are enforced; default: tools that say they only read"`
+	State      State       `yaml:"state" json:"state,omitzero" jsonschema:"where the server keeps something for its users between requests, to see whether it keeps it apart"`
 	Limits     Limits      `yaml:"limits" json:"limits,omitzero" jsonschema:"how much to ask of the deployment"`
 	Disturb    bool        `yaml:"disturb" json:"disturb,omitempty" jsonschema:"true to run checks that can disturb other users of the system"`
 }
@@ -189,6 +190,9 @@ func (c *Config) validate() error {
 		if _, err := json.Marshal(tool.Arguments); err != nil {
 			return fmt.Errorf("%s: the arguments cannot be sent as JSON: %w", name, err)
 		}
+	}
+	if err := c.State.validate(); err != nil {
+		return err
 	}
 	return c.validateOperations()
 }

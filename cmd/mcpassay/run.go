@@ -99,7 +99,7 @@ func (r *runCommand) target(config *Config) (probes.Target, func() error, error)
 	target := probes.Target{
 		URL: config.URL, Origins: config.Browser.Allow, Steps: steps(config), Scopes: config.Scopes,
 		OtherResource: config.Resources.Other, Authorized: r.Authorized || config.Authorized,
-		Operations: operations(config),
+		Operations: operations(config), State: config.State.probed(),
 	}
 	if r.URL != "" {
 		target.URL = r.URL

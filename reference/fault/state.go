@@ -25,5 +25,6 @@ var (
 	ReplayAcrossSessions = declare("replay-across-sessions", "replays a stream to whoever names one of its events")
 
 	ScopeFirstMember = declare("scope-first-member", "decides about scope by the first of two JSON members of a name, and runs the last")
+	ScopeFirstOfMany = declare("scope-first-of-batch", "decides about scope by the first message of a batch, and runs them all")
 	ScopeExactMember = declare("scope-exact-member", "decides about scope by members spelled exactly, and runs members spelled in any case")
 )

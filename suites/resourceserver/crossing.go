@@ -110,7 +110,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20250326,
 	Covers:   []string{"rs-json-spelling"},
 	Remedy:   "Parse a message once and decide by what was parsed; refuse members that are there twice, and batches where there are none.",
-	Faults:   []fault.Fault{fault.ScopeFirstMember, fault.ScopeExactMember},
+	Faults:   []fault.Fault{fault.ScopeFirstMember, fault.ScopeExactMember, fault.ScopeFirstOfMany},
 	Specs: func(d *probes.Deployment) {
 		tried := probes.Start(d, d.CallRespelt)
 
