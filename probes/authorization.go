@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reports"
@@ -133,54 +132,7 @@ const requestsPerVisit = 4
 
 // Authorize sends a user agent through the request, up to its end.
 func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization, error) {
-	u, err := d.requestURL(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	origins, err := d.origins(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.turn(ctx, r.Client); err != nil {
-		return nil, err
-	}
-	d.tally.take("flows", -1)
-	select { // waiting for a turn is no part of the chain
-	case d.turns <- struct{}{}:
-		defer func() { <-d.turns }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	start := time.Now()
-	visit, cancel := context.WithTimeout(ctx, d.Target.VisitTimeout)
-	defer cancel()
-	landing, err := d.agent.Authorize(visit, Visit{
-		URL: u.String(), RedirectURI: r.RedirectURI(), Origins: origins, User: r.User, Deny: r.Deny, Steps: d.Target.Steps,
-		Pace: func(ctx context.Context) error { return d.wire.Pace(ctx, requestsPerVisit) },
-	})
-	wire.Spend(ctx, time.Since(start))
-	if landing != nil {
-		for _, step := range landing.Steps {
-			if !step.Recorded {
-				d.wire.RecordStep(ctx, step.At, step.What, step.Status)
-			}
-		}
-	}
-	if err != nil {
-		return nil, d.authorizeTrouble(err)
-	}
-	if page := landing.Page; landing.Redirect == nil && page != nil && page.Status == http.StatusTooManyRequests {
-		return nil, fmt.Errorf("GET %s: %w", u.Host+u.Path, wire.ErrLimited)
-	}
-	a := &Authorization{Request: r, Landing: landing, Params: landing.Params()}
-	a.Code, a.Error = a.Params.Get("code"), a.Params.Get("error")
-	if a.Code != "" {
-		d.wire.Redactor.Learn("code", a.Code)
-	}
-	if iss := a.Params.Get("iss"); iss != "" {
-		d.ledger.add("issuer", "iss parameter", iss)
-	}
-	return a, nil
+	return d.authorizeBy(ctx, r, d.agent.Authorize)
 }
 
 // requestURL is the URL of an authorization request.
@@ -204,6 +156,15 @@ func (d *Deployment) requestURL(ctx context.Context, r *Request) (*url.URL, erro
 // AuthorizeFrom sends a sound authorization request as a script of the origin
 // would, and returns the first answer.
 func (d *Deployment) AuthorizeFrom(ctx context.Context, origin string) (*wire.Response, error) {
+	return d.authorizationAnswer(ctx, http.Header{"Origin": {origin}})
+}
+
+// AuthorizationAnswer is the first answer to a sound authorization request.
+func (d *Deployment) AuthorizationAnswer(ctx context.Context) (*wire.Response, error) {
+	return d.authorizationAnswer(ctx, http.Header{"Accept": {"text/html"}})
+}
+
+func (d *Deployment) authorizationAnswer(ctx context.Context, header http.Header) (*wire.Response, error) {
 	c, err := d.Client(ctx)
 	if err != nil {
 		return nil, err
@@ -216,7 +177,7 @@ func (d *Deployment) AuthorizeFrom(ctx context.Context, origin string) (*wire.Re
 	if err != nil {
 		return nil, err
 	}
-	return d.Get(ctx, u.String(), http.Header{"Origin": {origin}})
+	return d.Get(ctx, u.String(), header)
 }
 
 func (d *Deployment) authorizeTrouble(err error) error {

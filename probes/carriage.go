@@ -47,7 +47,9 @@ func (d *Deployment) redeemBy(ctx context.Context, a *Authorization, how Carriag
 		return nil, err
 	}
 	form := &Form{Values: redemption(a), Header: http.Header{"Accept": {"application/json"}}}
-	authenticate(form, a.Request.Client)
+	if err := authenticate(form, a.Request.Client); err != nil {
+		return nil, err
+	}
 	method, body := http.MethodPost, ""
 	if how == InJSON {
 		members := map[string]string{}

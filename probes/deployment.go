@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
@@ -16,17 +17,25 @@ import (
 
 // A Target is what the user says about the deployment.
 type Target struct {
-	URL     string         // of the MCP endpoint
-	Users   []User         // the first is the one that signs in
-	Clients []StaticClient // registered by hand; the first is used where no registration is offered
-	Spec    string         // MCP revision to test; empty: the newest that the server speaks
-	Origins []string       // further origins that belong to the deployment, such as a login service
-	Steps   []LoginStep    // how to sign in; empty: found by what the pages look like
-	Scopes  []string       // to ask for; empty: what the challenge or the metadata names
-	Tool    *ToolCall      // a harmless protected call; nil: tools/list
-	Effect  *Effect        // a call whose effect can be seen, if one is known
+	URL       string         // of the MCP endpoint
+	Users     []User         // the first is the one that signs in
+	Clients   []StaticClient // registered by hand; the first is used where no registration is offered
+	Spec      string         // MCP revision to test; empty: the newest that the server speaks
+	Machines  []StaticClient // registered by hand for client credentials
+	Workloads []*Workload    // the first may call the server, the second is trusted and may not
+	Origins   []string       // further origins that belong to the deployment, such as a login service
+	Steps     []LoginStep    // how to sign in; empty: found by what the pages look like
+	Scopes    []string       // to ask for; empty: what the challenge or the metadata names
+	Tool      *ToolCall      // a harmless protected call; nil: tools/list
+	Effect    *Effect        // a call whose effect can be seen, if one is known
 
 	Operations []Operation // harmless tool calls and the scopes they need, as far as that is known
+
+	ScopeImplies map[string][]string // scopes that make others superfluous, as far as that is known
+
+	// HostAddresses are addresses of the machine that a server on loopback runs on;
+	// empty: those of this machine that others can reach.
+	HostAddresses []string
 
 	State State // what is kept between requests, as far as that is known
 
@@ -40,9 +49,15 @@ type Target struct {
 	VisitTimeout     time.Duration // of one authorization request in a user agent; default 45 s
 	Wait             time.Duration // how long a check may wait for something to expire; default 10 s
 
+	Ours   Ours   // the parties that are not under test, because ours stand in for them
+	Issuer string // the authorization server's identifier, whatever the metadata says; empty: what it says
+
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
 	Upstream UpstreamWatcher // what reached the upstream, if we can see it
 }
+
+// Ours says which parties of a deployment are our own.
+type Ours struct{ ResourceServer, AuthServer bool }
 
 // A ToolCall names a tool and its arguments.
 type ToolCall struct {
@@ -63,7 +78,7 @@ type UpstreamWatcher interface {
 // An UpstreamCredential is one credential that reached the upstream.
 type UpstreamCredential struct {
 	Token string
-	In    string // header, query or body
+	In    string // header, path, query or body, and the name of the field
 }
 
 func (t *Target) setDefaults() {
@@ -105,6 +120,9 @@ type bench struct {
 	tally   tally
 	created created
 
+	edges edges
+	ahead atomic.Int64 // how fast the deployment's clock is, in nanoseconds
+
 	discovery  *Shared[*Discovery]
 	client     *Shared[*Client]
 	second     *Shared[*Client]
@@ -145,6 +163,9 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 		client.Redactor.Learn("password", u.Password)
 	}
 	for _, c := range t.Clients {
+		client.Redactor.Learn("client_secret", c.Secret)
+	}
+	for _, c := range t.Machines {
 		client.Redactor.Learn("client_secret", c.Secret)
 	}
 	b := &bench{Target: t, Endpoint: endpoint, root: ctx, wire: client, agent: agent}

@@ -49,6 +49,7 @@ func discover(b *bench) func(context.Context) (*Discovery, error) {
 		if x.Anonymous, err = b.post(ctx, b.Endpoint.String(), b.alone("tools/list", nil)); err != nil {
 			return nil, err
 		}
+		b.readClock(x.Anonymous)
 		x.Challenges, x.Malformed = wire.Challenges(x.Anonymous.Header)
 		b.findResourceMetadata(ctx, x)
 		x.Issuer = origin(b.Endpoint)
@@ -60,6 +61,9 @@ func discover(b *bench) func(context.Context) (*Discovery, error) {
 				x.Issuer, x.Named = servers[0], true
 				b.ledger.add("issuer", "PRM authorization_servers", servers[0])
 			}
+		}
+		if b.Target.Issuer != "" {
+			x.Issuer, x.Named = b.Target.Issuer, true
 		}
 		b.findServerMetadata(ctx, x)
 		if x.AS != nil {

@@ -32,6 +32,7 @@ func (d *Deployment) Preflight(ctx context.Context) *reports.Stop {
 	if d.Unprotected(x) {
 		return nil // every check says that it does not apply
 	}
+	d.learnEdges(ctx, x)
 	_, err = d.Baseline(ctx)
 	var b *Blocked
 	switch {
@@ -71,7 +72,7 @@ func (d *Deployment) unreachable(ctx context.Context, err error) *reports.Stop {
 		stop.Owner, stop.Message = reports.Configuration, "the run was interrupted before the server answered"
 	case errors.As(err, &certificate), errors.As(err, &authority):
 		stop.Message = fmt.Sprintf("the TLS certificate of %s is not trusted: %v", host, rootCause(err))
-		stop.Remedy = "fix the certificate, or name its authority (SSL_CERT_FILE)"
+		stop.Remedy = "fix the certificate, or name its authority (--ca-file)"
 	case errors.As(err, &record):
 		stop.Message = fmt.Sprintf("%s does not speak TLS", host)
 		stop.Remedy = "use an http URL, or the right port"

@@ -22,6 +22,8 @@ func Reference(s *reference.Server) Target {
 		Disturb:      true,
 		CodeLifetime: s.CodeLifetime(),
 	}
+	t.HostAddresses = []string{reference.ElsewhereHost}
+	t.ScopeImplies = map[string][]string{"notes.all": {"notes.read", "notes.write"}}
 	t.State = State{
 		Identity: &ToolCall{Name: "whoami"},
 		Handles:  &Handles{Create: ToolCall{Name: "open_cart"}, Use: ToolCall{Name: "read_cart"}, Argument: "cart_id"},
@@ -35,6 +37,14 @@ func Reference(s *reference.Server) Target {
 	for _, u := range s.Users() {
 		t.Users = append(t.Users, User(u))
 	}
+	for _, c := range s.AuthServer.Clients() {
+		if c.ID == reference.MachineClient {
+			t.Machines = append(t.Machines, StaticClient{ID: c.ID, Secret: c.Secret, Method: c.AuthMethod})
+		}
+	}
+	for _, w := range s.AuthServer.Workloads() {
+		t.Workloads = append(t.Workloads, &Workload{Issuer: w.Issuer, Subject: w.Subject, Signer: w.Key})
+	}
 	for _, o := range s.ResourceServer.Operations() {
 		t.Operations = append(t.Operations, Operation{ToolCall{o.Tool, o.Arguments}, o.Scopes})
 	}
@@ -45,11 +55,15 @@ func Reference(s *reference.Server) Target {
 type upstream struct{ *reference.Upstream }
 
 func (u upstream) Credentials(context.Context) ([]UpstreamCredential, error) {
+	return credentials(u.Received()), nil
+}
+
+func credentials(received []reference.Credential) []UpstreamCredential {
 	var all []UpstreamCredential
-	for _, c := range u.Received() {
+	for _, c := range received {
 		all = append(all, UpstreamCredential{Token: c.Token, In: c.In})
 	}
-	return all, nil
+	return all
 }
 
 func (u upstream) Tool() ToolCall   { return ToolCall{Name: "upstream_profile"} }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reports"
 )
@@ -28,8 +29,10 @@ const ClientName = "mcpassay"
 // A StaticClient was registered by hand and is in the configuration.
 type StaticClient struct {
 	ID, Secret  string
-	Method      string // token endpoint authentication method; empty: none, or client_secret_basic with a secret
+	Method      string // token endpoint authentication method; empty: what it has the credentials for
 	RedirectURI string
+
+	Signer *tokens.Signer // for private_key_jwt
 }
 
 // A Client is a client of the authorization server that a run may act as.
@@ -41,6 +44,9 @@ type Client struct {
 	Answer      *wire.Response // that answer
 
 	RedirectURIs []string // all that are known to be registered
+
+	Signer   *tokens.Signer // for private_key_jwt
+	Audience string         // of its assertions
 }
 
 // Confidential tells whether the client has to authenticate.
@@ -155,7 +161,7 @@ func registered(id string, doc *wire.Document, asked map[string]any) *Client {
 			c.Method = "client_secret_basic"
 		}
 	}
-	if c.Secret == "" {
+	if c.Secret == "" && c.Method != assertionMethod {
 		c.Method = "none"
 	}
 	uris, ok := doc.Strings("redirect_uris")
@@ -223,7 +229,7 @@ func (b *bench) view(ctx context.Context) *Deployment {
 
 func (b *bench) defaultClient(ctx context.Context) (*Client, error) {
 	if len(b.Target.Clients) > 0 {
-		return b.Target.Clients[0].client(), nil
+		return b.view(ctx).static(ctx, b.Target.Clients[0])
 	}
 	d := b.view(ctx)
 	if _, err := d.Metadata(ctx); err != nil {
@@ -241,7 +247,7 @@ func (b *bench) anotherClient(ctx context.Context) (*Client, error) {
 		return d.RegisterSoundly(ctx, nil)
 	}
 	if len(b.Target.Clients) > 1 {
-		return b.Target.Clients[1].client(), nil
+		return d.static(ctx, b.Target.Clients[1])
 	}
 	return nil, &Blocked{By: "registration", Owner: reports.Configuration,
 		Err: errors.New("a second client is needed: configure one, since the server registers none")}
@@ -253,11 +259,27 @@ func (b *bench) webClient(ctx context.Context) (*Client, error) {
 	})
 }
 
+// static is a configured client, ready to be acted as.
+func (d *Deployment) static(ctx context.Context, s StaticClient) (*Client, error) {
+	c := s.client()
+	if c.Signer == nil {
+		return c, nil
+	}
+	metadata, err := d.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c, d.settleAudience(ctx, c, metadata)
+}
+
 func (s StaticClient) client() *Client {
-	c := &Client{ID: s.ID, Secret: s.Secret, Method: s.Method, RedirectURI: s.RedirectURI}
+	c := &Client{ID: s.ID, Secret: s.Secret, Method: s.Method, RedirectURI: s.RedirectURI, Signer: s.Signer}
 	if c.Method == "" {
 		c.Method = "none"
-		if c.Secret != "" {
+		switch {
+		case c.Signer != nil:
+			c.Method = assertionMethod
+		case c.Secret != "":
 			c.Method = "client_secret_basic"
 		}
 	}

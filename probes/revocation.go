@@ -131,7 +131,9 @@ func (d *Deployment) revokeByGet(ctx context.Context, c *Client, token string) e
 	}
 	form := &Form{Values: u.Query(), Header: http.Header{}}
 	form.Values.Set("token", token)
-	authenticate(form, c)
+	if err := authenticate(form, c); err != nil {
+		return err
+	}
 	u.RawQuery = form.Values.Encode()
 	_, err = d.Get(ctx, u.String(), form.Header)
 	return err

@@ -32,7 +32,9 @@ func (d *Deployment) soundRefused(ctx context.Context, token string, a *Answer) 
 	if err != nil {
 		return err
 	}
-	if endpoint := d.Endpoint.String(); resource == endpoint+"/" {
+	if endpoint := d.Endpoint.String(); d.Target.Ours.ResourceServer {
+		// It goes by the name that the authorization server knows it by.
+	} else if resource == endpoint+"/" {
 		return because("rs-prm-resource-no-trailing-slash", reports.ResourceServer, "its metadata names the resource %q", resource)
 	} else if !strings.HasPrefix(endpoint, resource) {
 		return because("rs-prm-resource", reports.ResourceServer, "its metadata names the resource %q", resource)
@@ -46,12 +48,16 @@ func (d *Deployment) soundRefused(ctx context.Context, token string, a *Answer) 
 		if audience := jwt.Audience(); !slices.Contains(audience, resource) {
 			return because("as-audience-follows-resource", reports.AuthServer, "it is not for %q but for %q", resource, audience)
 		}
-		if expiry, ok := jwt.Claims.Number("exp"); !ok || time.Unix(int64(expiry), 0).Before(time.Now()) {
+		if expiry, ok := jwt.Claims.Number("exp"); !ok || time.Unix(int64(expiry), 0).Before(d.Now()) {
 			return because("as-access-token-short-lived", reports.AuthServer, "it has no exp, or one that is past")
 		}
 		if by := d.unusableKey(ctx, jwt); by != "" {
 			return because(by, reports.AuthServer, "the key set holds no one public key under its kid")
 		}
+	}
+	if d.Target.Ours.ResourceServer {
+		return because("resource server of ours", reports.Configuration,
+			"it could not verify the token: opaque ones take credentials for introspection (as.introspect_as in the configuration)")
 	}
 	return &Blocked{By: "rs-accepts-bearer-header", Owner: reports.ResourceServer, Err: fmt.Errorf("%s", said)}
 }

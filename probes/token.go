@@ -90,7 +90,7 @@ func (d *Deployment) readTokens(res *wire.Response, c *Client) *Tokens {
 	t.Access, _ = t.Document.String("access_token")
 	t.Refresh, _ = t.Document.String("refresh_token")
 	t.ID, _ = t.Document.String("id_token")
-	if t.Access != "" {
+	if t.Access != "" && c.ID != "" { // nobody can revoke what was issued to no client
 		d.created.grant(t)
 	}
 	return t
@@ -147,7 +147,9 @@ func (d *Deployment) postForm(ctx context.Context, endpointName string, c *Clien
 	form := &Form{Values: values, Header: http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"},
 	}}
-	authenticate(form, c)
+	if err := authenticate(form, c); err != nil {
+		return nil, err
+	}
 	mutate(form, mutations)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Values.Encode()))
 	if err != nil {
@@ -157,8 +159,9 @@ func (d *Deployment) postForm(ctx context.Context, endpointName string, c *Clien
 	return d.wire.Do(req)
 }
 
-// authenticate adds the client's authentication (RFC 6749, section 2.3.1).
-func authenticate(form *Form, c *Client) {
+// authenticate adds the client's authentication (RFC 6749, section 2.3.1; RFC
+// 7523, section 2.2).
+func authenticate(form *Form, c *Client) error {
 	switch c.Method {
 	case "client_secret_basic":
 		req := http.Request{Header: form.Header}
@@ -166,9 +169,16 @@ func authenticate(form *Form, c *Client) {
 	case "client_secret_post":
 		form.Values.Set("client_id", c.ID)
 		form.Values.Set("client_secret", c.Secret)
+	case assertionMethod:
+		assertion, err := c.Assertion()
+		if err != nil {
+			return err
+		}
+		asserted(form, c, assertion)
 	default:
 		form.Values.Set("client_id", c.ID)
 	}
+	return nil
 }
 
 // Code takes a sound authorization request to its code. An error says why there
@@ -193,7 +203,7 @@ func (d *Deployment) Code(ctx context.Context, c *Client, mutations ...Mutation)
 func (d *Deployment) noCode(ctx context.Context, a *Authorization) error {
 	b := &Blocked{By: "as-code-flow", Owner: reports.AuthServer, Err: fmt.Errorf("no code was issued: %s", a.Ended())}
 	resource, err := d.Resource(ctx)
-	if err == nil && resource != d.Endpoint.String() && a.Request.Values.Get("resource") == resource {
+	if err == nil && !d.Target.Ours.ResourceServer && resource != d.Endpoint.String() && a.Request.Values.Get("resource") == resource {
 		b.By, b.Owner = "rs-prm-resource", reports.ResourceServer
 		if strings.TrimSuffix(resource, "/") == d.Endpoint.String() {
 			b.By = "rs-prm-resource-no-trailing-slash"

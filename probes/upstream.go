@@ -18,6 +18,8 @@ type UpstreamVisit struct {
 	Token    string  // the client's
 	Answer   *Answer // of the tool
 	Received []UpstreamCredential
+
+	Next []UpstreamCredential // what reached it at another call, with another token of the same user
 }
 
 // UpstreamVisit calls the upstream through the resource server, once for all checks.
@@ -42,23 +44,50 @@ func (b *bench) visitUpstream(ctx context.Context) (*UpstreamVisit, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, err := d.Target.Upstream.Credentials(ctx)
-	if err != nil {
+	v := &UpstreamVisit{Token: t.Access}
+	if v.Answer, v.Received, err = d.callUpstream(ctx, v.Token); err != nil {
 		return nil, err
 	}
-	v := &UpstreamVisit{Token: t.Access}
-	if v.Answer, err = d.CallTool(wire.For(ctx, "attack"), v.Token, d.Target.Upstream.Tool()); err != nil {
-		return nil, err
+	if another, err := d.Grant(wire.For(ctx, "control"), c, With("scope", strings.Join(scopes, " "))); err == nil {
+		_, v.Next, err = d.callUpstream(ctx, another.Access)
+		return v, err
+	}
+	return v, nil
+}
+
+// callUpstream makes the resource server call the upstream, and returns what
+// reached that meanwhile.
+func (d *Deployment) callUpstream(ctx context.Context, token string) (*Answer, []UpstreamCredential, error) {
+	before, err := d.Target.Upstream.Credentials(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	answer, err := d.CallTool(wire.For(ctx, "attack"), token, d.Target.Upstream.Tool())
+	if err != nil {
+		return nil, nil, err
 	}
 	after, err := d.Target.Upstream.Credentials(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	v.Received = after[min(len(before), len(after)):]
-	for _, credential := range v.Received {
-		d.wire.Redactor.Learn("upstream credential", credential.Token)
+	received := after[min(len(before), len(after)):]
+	for _, c := range received {
+		if c.isCredential() {
+			d.wire.Redactor.Learn("upstream credential", c.Token)
+		}
 	}
-	return v, nil
+	return answer, received, nil
+}
+
+// credentialNames are parts of the names of fields that hold credentials.
+var credentialNames = []string{"authorization", "cookie", "token", "key", "secret", "auth", "credential", "signature"}
+
+// isCredential tells whether what was received stands where credentials do, and
+// is not just a path, a body or a header that any client sends.
+func (c UpstreamCredential) isCredential() bool {
+	where, name, _ := strings.Cut(strings.ToLower(c.In), " ")
+	return (where == "header" || where == "query") &&
+		slices.ContainsFunc(credentialNames, func(part string) bool { return strings.Contains(name, part) })
 }
 
 // upstreamScopes are what to ask for so that the upstream tool may be called: what
@@ -105,9 +134,21 @@ func (v *UpstreamVisit) Carrying(where func(in string) bool) []string {
 	return found
 }
 
-// Own returns what was received that is not the client's token in any form.
+// Own returns the credentials received that are not the client's token in any form.
 func (v *UpstreamVisit) Own() []UpstreamCredential {
-	return slices.DeleteFunc(slices.Clone(v.Received), func(c UpstreamCredential) bool { return Carries(c.Token, v.Token) })
+	return slices.DeleteFunc(slices.Clone(v.Received), func(c UpstreamCredential) bool {
+		return !c.isCredential() || Carries(c.Token, v.Token)
+	})
+}
+
+// Again tells whether the same credential came with another token of the client.
+func (v *UpstreamVisit) Again(c UpstreamCredential) bool {
+	return slices.ContainsFunc(v.Next, func(next UpstreamCredential) bool { return next.In == c.In && next.Token == c.Token })
+}
+
+// Silent tells whether no credential reached the upstream.
+func (v *UpstreamVisit) Silent() bool {
+	return len(v.Own()) == 0 && len(v.Carrying(func(string) bool { return true })) == 0
 }
 
 // CallWithUpstreamTokens makes the protected call with each credential that the

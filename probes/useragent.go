@@ -37,6 +37,12 @@ type Visit struct {
 	Deny        bool        // refuse consent instead of giving it
 	Steps       []LoginStep // from the configuration; empty: find the forms by what they look like
 
+	Until  Stage     // where the user stops
+	From   string    // origin of a page that starts the visit; empty: the user typed the URL
+	Form   *PageForm // what that page sends to the URL; nil: it is a link
+	Framed bool      // that page shows the visit in a frame; needs a browser
+	Canary string    // name of a function that no script of the deployment's own calls; needs a browser
+
 	// Pace waits until a visit may begin. A user agent that sends its requests
 	// itself, as a browser does, calls it first. Nil: at once.
 	Pace func(context.Context) error
@@ -78,6 +84,12 @@ type Landing struct {
 
 	LoggedIn  bool // a login form was filled in
 	Consented bool // a consent form was answered
+
+	Asks    string   // what the page asks for at which the visit was to stop; see Stage
+	Forms   Forms    // of that page
+	Loads   []string // what the pages loaded, or would have, from outside the deployment
+	Scripts []string // what scripts told the canary
+	Framed  string   // URL of the document that was shown in the frame; empty if none was
 }
 
 // Params are the response parameters of the redirect, wherever the server put

@@ -31,7 +31,8 @@ const (
 // keys come from, and whom to ask to exchange or introspect a token.
 type authority struct {
 	issuer string
-	secret string // of the client resourceServerClientID
+	client string // that we are there
+	secret string // of the client
 	http   *http.Client
 
 	mu          sync.Mutex
@@ -54,8 +55,8 @@ type authorityMetadata struct {
 func newAuthority(issuer, secret string) *authority {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = nil
-	return &authority{issuer: issuer, secret: secret, http: &http.Client{
-		Transport: transport,
+	return &authority{issuer: issuer, client: ResourceServerClient, secret: secret, http: &http.Client{
+		Transport: introduced{transport},
 		Timeout:   askTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return errors.New("metadata and keys do not move") // following would be SSRF by proxy
@@ -215,7 +216,7 @@ func (a *authority) ask(ctx context.Context, endpoint func(*authorityMetadata) s
 		return fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(url.QueryEscape(resourceServerClientID), url.QueryEscape(a.secret)) // RFC 6749, section 2.3.1
+	req.SetBasicAuth(url.QueryEscape(a.client), url.QueryEscape(a.secret)) // RFC 6749, section 2.3.1
 	body, err := a.do(req)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -41,6 +42,7 @@ type authRequest struct {
 	nonce       string
 	prompt      []string
 	maxAge      time.Duration // of the sign-in; negative: any
+	key         string        // dpop_jkt
 	defaulted   bool          // no resource was named
 
 	// What only faults look at.
@@ -70,6 +72,11 @@ func (s *AuthServer) authorize(w http.ResponseWriter, r *http.Request) {
 	next := s.begin(r, params(query), browser)
 	s.mu.Unlock()
 	next.cookies = append(next.cookies, s.cookie(browserCookie, browser))
+	if page, ok := next.data.(*errorPage); ok && s.faults.Has(fault.PagesScriptParameter) {
+		for _, values := range query {
+			page.Detail += template.HTML(strings.Join(values, " ")) //nolint:gosec // the fault is to do so
+		}
+	}
 	s.write(w, next)
 }
 
@@ -97,8 +104,10 @@ func (s *AuthServer) begin(r *http.Request, p params, browser string) step {
 		request: request,
 		failure: failure,
 		started: s.now(),
+
+		reminder: s.reminderOf(r),
 	}
-	if failure == nil && request.prompts("none") {
+	if failure == nil && request.prompts("none") && !s.faults.Has(fault.PromptNoneShows) {
 		return s.silently(tx, user)
 	}
 	if failure != nil && (client.trusted() || s.faults.Has(fault.ErrorBeforeLogin)) {
@@ -191,7 +200,7 @@ func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (
 		return q, problem
 	}
 	q.defaulted = len(p.list("resource")) == 0
-	q.nonce = p.get("nonce")
+	q.nonce, q.key = p.get("nonce"), p.get(provenKey)
 	q.prompt = strings.Fields(p.get("prompt"))
 	if q.prompts("none") && len(q.prompt) > 1 {
 		return q, refuse(invalidRequest, "prompt none excludes other values")
@@ -291,11 +300,11 @@ var requestParameters = []string{
 // (RFC 9700, section 4.11.2).
 func (s *AuthServer) silently(tx *transaction, user *session) step {
 	switch {
-	case tx.needsLogin(user) && !tx.request.client.trusted():
+	case s.needsLogin(tx, user) && !tx.request.client.trusted():
 		return s.errorPage(refuse(loginRequired, "You are not signed in."))
-	case tx.needsLogin(user):
+	case s.needsLogin(tx, user):
 		return s.fail(tx, refuse(loginRequired, "the user is not signed in"))
-	case s.needsConsent(tx, user):
+	case s.needsConsent(tx, user) && !s.faults.Has(fault.PromptNoneGrants):
 		return s.fail(tx, refuse(consentRequired, "the user has not agreed"))
 	}
 	return s.succeed(tx, user)

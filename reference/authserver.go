@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
@@ -25,6 +26,9 @@ type AuthServer struct {
 	handler  http.Handler
 	now      func() time.Time
 
+	succession  succession
+	keysFetched atomic.Bool // somebody has asked for the keys
+
 	// What tokens can be for. Fixed before the first request.
 	endpoint, otherEndpoint, upstream string
 
@@ -39,6 +43,8 @@ type AuthServer struct {
 	refreshes    *shelf[*refreshToken]
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
+	proofs       *proofGuard  // of token requests
+	workloads    []*Workload  // that are entitled to something
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -48,7 +54,7 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		options:      o,
 		faults:       fault.Of(o.Faults...),
 		variants:     variant.Of(o.Variants...),
-		now:          time.Now,
+		now:          clockOf(o),
 		clients:      newShelf[*Client](),
 		transactions: newShelf[*transaction](),
 		sessions:     newShelf[*session](),
@@ -58,6 +64,7 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		accesses:     newShelf[*accessToken](),
 		assertions:   newShelf[bool](),
 	}
+	s.proofs = s.tokenProofs()
 	if s.variants.Has(variant.PathIssuer) {
 		s.issuer += "/tenants/acme"
 	}
@@ -65,7 +72,13 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 	if s.keys, err = tokens.NewIssuer(s.issuer); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
+	if err := s.prepareSuccession(); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
 	if err := s.presetClients(); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	if err := s.trustWorkloads(); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	s.handler = s.routes()
@@ -82,6 +95,7 @@ func (s *AuthServer) Keys() *tokens.Issuer { return s.keys }
 // server, and the upstream API, which is reached by token exchange only.
 func (s *AuthServer) serveResources(endpoint, otherEndpoint, upstream string) {
 	s.endpoint, s.otherEndpoint, s.upstream = endpoint, otherEndpoint, upstream
+	s.workloads[0].resource, s.workloads[1].resource = endpoint, otherEndpoint
 }
 
 func (s *AuthServer) routes() http.Handler {
@@ -139,7 +153,7 @@ func crossOrigin(methods string, h http.HandlerFunc) http.Handler {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		if r.Method == http.MethodOptions {
 			w.Header().Set("Access-Control-Allow-Methods", methods)
-			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version")
+			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP, MCP-Protocol-Version")
 			w.Header().Set("Access-Control-Max-Age", "600")
 			w.WriteHeader(http.StatusNoContent)
 			return

@@ -52,10 +52,10 @@ func (e *endpoint) bearerToken(header string) (string, error) {
 	if e.faults.Has(fault.AnyScheme) {
 		return header[strings.LastIndexByte(header, ' ')+1:], nil
 	}
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, schemeDPoP) {
 		return "", errNoCredentials
 	}
-	if e.faults.Has(fault.SchemeCaseSensitive) && scheme != "Bearer" {
+	if e.faults.Has(fault.SchemeCaseSensitive) && scheme != "Bearer" && scheme != schemeDPoP {
 		return "", errNoCredentials
 	}
 	if e.faults.Has(fault.MalformedTolerated) {

@@ -18,6 +18,8 @@ type refusal struct {
 	code        string // RFC 6750, section 3.1; empty if there were no credentials
 	description string
 	scopes      []string
+	bound       bool   // what is wrong concerns DPoP
+	nonce       string // for the next proof
 }
 
 func (r *refusal) Error() string { return r.description }
@@ -49,6 +51,9 @@ func (e *endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	status := e.refusalStatus(why)
+	if why.nonce != "" {
+		w.Header().Set("DPoP-Nonce", why.nonce)
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	if why.status == http.StatusForbidden && e.faults.Has(fault.ScopeAsResult) {
 		writeToolError(w, r, why.description)
@@ -75,6 +80,8 @@ func (e *endpoint) refusalStatus(why *refusal) int {
 	switch {
 	case why.status == http.StatusUnauthorized && e.faults.Has(fault.UnauthorizedAsResult):
 		return http.StatusOK
+	case why.bound && e.faults.Has(fault.DPoPChallengeStatus):
+		return http.StatusBadRequest
 	case why == errNoCredentials && e.faults.Has(fault.AnonymousForbidden):
 		return http.StatusForbidden
 	case why.code == "invalid_token" && e.faults.Has(fault.InvalidTokenForbidden):
@@ -154,6 +161,8 @@ func (e *endpoint) errorParameters(r *http.Request, why *refusal) []parameter {
 // that is of any use, not the catalogue.
 func (e *endpoint) baseScopes() []string {
 	switch {
+	case e.base != nil:
+		return *e.base
 	case e.faults.Has(fault.ChallengeNoScope):
 		return nil
 	case e.faults.Has(fault.ChallengeScopeVaries) && e.challenges.Add(1)%2 == 0:
@@ -187,11 +196,15 @@ func (e *endpoint) challengeLines(r *http.Request, why *refusal) []string {
 		return nil
 	case f.Has(fault.ChallengeBare):
 		return []string{"Bearer"}
+	case f.Has(fault.PrivateScheme):
+		return []string{`ApiKey realm="notes"`}
 	case f.Has(fault.ChallengeOtherScheme):
 		return []string{`Basic realm="notes"`}
 	}
 	params := e.challengeParameters(r, why)
 	switch {
+	case (why.bound || usesDPoP(r)) && !e.faults.Has(fault.DPoPChallengeMissing):
+		return []string{e.boundChallenge(params)}
 	case e.faults.Has(fault.ChallengeUnterminated):
 		return []string{strings.TrimSuffix(challenge(params), `"`)}
 	case e.variants.Has(variant.OddChallenge):

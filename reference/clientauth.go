@@ -5,9 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
-	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/reference/fault"
 )
 
@@ -79,7 +77,7 @@ func (s *AuthServer) credentials(r *http.Request, p params) (presented, *denial)
 		if p.get("client_assertion_type") != assertionType {
 			return presented{}, refuse(invalidClient, "client_assertion_type is not known")
 		}
-		all = append(all, presented{tokens.UnverifiedSubject(p.get("client_assertion")), authAssertion, p.get("client_assertion")})
+		all = append(all, presented{s.assertedBy(p), authAssertion, p.get("client_assertion")})
 	}
 	switch {
 	case len(all) > 1 && !s.faults.Has(fault.ClientTwoMethods):
@@ -137,30 +135,4 @@ func (s *AuthServer) secretOverlooked(proof string, client *Client) bool {
 		}
 	}
 	return false
-}
-
-// maxAssertionLifetime bounds how long an assertion has to be remembered.
-const maxAssertionLifetime = time.Hour
-
-// assertionHolds checks a client assertion (RFC 7523, section 3). It is for us,
-// by our issuer identifier or the token endpoint, and works once.
-func (s *AuthServer) assertionHolds(assertion string, client *Client) bool {
-	a, err := tokens.VerifyAssertion(assertion, client.jwks)
-	if err != nil {
-		return false
-	}
-	now := s.now()
-	forUs := len(a.Audience) == 1 && (a.Audience[0] == s.issuer || a.Audience[0] == s.issuer+"/token")
-	switch {
-	case a.Issuer != client.ID || a.Subject != client.ID || !forUs || a.ID == "":
-		return false
-	case !now.Before(a.Expires) || a.Expires.After(now.Add(maxAssertionLifetime)) || now.Before(a.NotBefore):
-		return false
-	}
-	seen := client.ID + " " + a.ID
-	if _, used := s.assertions.get(seen, now); used {
-		return false
-	}
-	s.assertions.put(seen, true, a.Expires)
-	return true
 }

@@ -42,6 +42,7 @@ type Client struct {
 	Key *tokens.Issuer
 
 	SelfRegistered bool
+	boundTokens    bool                       // it takes no other than DPoP-bound ones
 	jwks           json.RawMessage            // public keys, for private_key_jwt
 	described      map[string]json.RawMessage // other metadata, as registered
 	manager        string                     // digest of the registration access token
@@ -95,8 +96,12 @@ func (s *AuthServer) presetClients() error {
 	add(PostClient, "Registered web application (secret in body)", authPost, grantCode, grantRefresh)
 	signer := add(AssertionClient, "Registered web application (key)", authAssertion, grantCode, grantRefresh)
 	add(MachineClient, "Nightly job", authBasic, grantMachine).Scopes = []string{scopeRead, scopeWrite}
-	add(resourceServerClientID, "Notes server", authBasic, grantExchange).Scopes = []string{scopeUpstream}
+	add(ResourceServerClient, "Notes server", authBasic, grantExchange).Scopes = []string{scopeUpstream}
 
+	for _, c := range s.options.Clients {
+		s.preset[c.ID] = &c
+		s.presetOrder = append(s.presetOrder, c.ID)
+	}
 	var err error
 	if signer.Key, err = tokens.NewIssuer(signer.ID); err != nil {
 		return err
@@ -117,7 +122,7 @@ func (s *AuthServer) Clients() []Client {
 }
 
 // resourceServerSecret is what the resource server authenticates with.
-func (s *AuthServer) resourceServerSecret() string { return s.preset[resourceServerClientID].Secret }
+func (s *AuthServer) resourceServerSecret() string { return s.preset[ResourceServerClient].Secret }
 
 // client finds a client, or returns nil.
 func (s *AuthServer) client(id string) *Client {

@@ -13,6 +13,7 @@ import (
 type authCode struct {
 	grant             *grant
 	redirectURI       string
+	key               string // thumbprint of the key that whoever redeems it has to prove, if any
 	challenge, method string
 	expires           time.Time
 	used              bool
@@ -36,7 +37,7 @@ func (s *AuthServer) issueCode(q *authRequest, user *session) string {
 	expires := s.now().Add(s.options.CodeLifetime)
 	code := s.newCode()
 	s.codes.put(digest(code), &authCode{
-		grant: g, redirectURI: q.redirectURI, challenge: q.challenge, method: q.method, expires: expires,
+		grant: g, redirectURI: q.redirectURI, key: q.key, challenge: q.challenge, method: q.method, expires: expires,
 	}, expires.Add(usedCodeMemory))
 	return code
 }
@@ -86,7 +87,7 @@ func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *deni
 	if problem != nil {
 		return nil, problem
 	}
-	code.used = true
+	code.used, code.grant.key = true, p.get(provenKey)
 	response, problem := s.tokenResponse(code.grant, client, code.grant.scopes, resource)
 	if s.faults.Has(fault.CodeReserved) {
 		code.served = response
@@ -119,6 +120,8 @@ func (s *AuthServer) codeRefused(code *authCode, client *Client, p params) *deni
 			code.guesses++
 		}
 		return refuse(invalidGrant, "code_verifier does not match the code_challenge")
+	case s.codeKeyRefused(code, p):
+		return refuse(invalidGrant, "the code is bound to another key")
 	case !s.now().Before(code.expires) && !s.faults.Has(fault.CodeEternal):
 		return refuse(invalidGrant, "the code has expired")
 	}

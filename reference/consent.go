@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/reference/variant"
 )
 
@@ -17,6 +18,8 @@ type consentPage struct {
 	CSRF      string
 	User      string
 	Client    *Client
+	Name      any // escaped where it is shown, but for a fault
+	Site      any // of the client, as it says: a link
 	Target    string
 	Scopes    []string
 	Resources []string
@@ -27,7 +30,7 @@ func (s *AuthServer) showConsent(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	next := s.expired()
 	if tx := s.transactionOf(r, r.URL.Query().Get("tx")); tx != nil {
-		if user := s.sessionOf(r); tx.needsLogin(user) || tx.failure != nil {
+		if user := s.sessionOf(r); s.needsLogin(tx, user) || tx.failure != nil {
 			next = s.advance(tx, user)
 		} else {
 			next = s.consentPage(tx, user)
@@ -39,18 +42,39 @@ func (s *AuthServer) showConsent(w http.ResponseWriter, r *http.Request) {
 
 func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 	q := tx.request
-	return step{page: "consent.html", formTarget: q.redirectURI, data: &consentPage{
+	if s.variants.Has(variant.ConsentTokenOnce) {
+		tx.csrf = secret()
+	}
+	page := &consentPage{
 		frame:     frame{Title: "Allow access"},
 		Fields:    s.fields(),
 		Tx:        tx.id,
 		CSRF:      tx.csrf,
 		User:      user.user,
 		Client:    q.client,
+		Name:      s.shownName(q.client),
+		Site:      s.site(q.client),
 		Target:    destination(q.redirectURI),
 		Scopes:    meanings(q.scopes),
 		Resources: q.resources,
 		Refusal:   s.variants.Has(variant.FormPostConsent),
-	}}
+	}
+	s.hide(page)
+	return step{page: "consent.html", formTarget: q.redirectURI, data: page}
+}
+
+// hide holds the faults that leave something out.
+func (s *AuthServer) hide(page *consentPage) {
+	switch {
+	case s.faults.Has(fault.ConsentHidesClient):
+		page.Name = "An application"
+	case s.faults.Has(fault.ConsentHidesTarget):
+		page.Target = "the application"
+	case s.faults.Has(fault.ConsentHidesResource):
+		page.Resources = nil
+	case s.faults.Has(fault.ConsentHidesUser):
+		page.User = "you"
+	}
 }
 
 // destination is the part of a redirect URI that tells the user where it leads.
@@ -86,7 +110,7 @@ func (s *AuthServer) submitConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	next := s.expired()
-	if tx := s.submitted(r); tx != nil {
+	if tx := s.approvalSubmitted(r); tx != nil {
 		next = s.decide(tx, s.sessionOf(r), r.PostForm)
 	}
 	s.mu.Unlock()
@@ -95,17 +119,59 @@ func (s *AuthServer) submitConsent(w http.ResponseWriter, r *http.Request) {
 
 // decide acts on the user's answer. Anything but a clear yes is a no.
 func (s *AuthServer) decide(tx *transaction, user *session, form url.Values) step {
-	if tx.needsLogin(user) || tx.failure != nil {
+	if s.needsLogin(tx, user) || tx.failure != nil {
 		return s.advance(tx, user)
 	}
 	names := s.fields()
-	if form.Get(names.Decision) != names.Yes {
-		return s.fail(tx, refuse(accessDenied, "the user refused"))
+	if form.Get(names.Decision) != names.Yes && !s.faults.Has(fault.ConsentDenialIgnored) {
+		return s.denied(tx)
 	}
-	if len(user.agreed) < maxAgreed {
-		user.agreed[tx.request.consentKey()] = true
+	s.agree(tx.request, user)
+	s.believeForm(tx.request, form)
+	next := s.succeed(tx, user)
+	if reminder := s.reminder(tx.request); reminder != "" {
+		next.cookies = append(next.cookies, s.cookie(consentCookie, reminder))
 	}
-	return s.succeed(tx, user)
+	return next
+}
+
+// denied ends a transaction that the user refused.
+func (s *AuthServer) denied(tx *transaction) step {
+	problem := refuse(accessDenied, "the user refused")
+	if s.faults.Has(fault.ConsentDenialSilent) {
+		problem = refuse(serverError, "something went wrong")
+	}
+	next := s.fail(tx, problem)
+	if s.faults.Has(fault.ConsentDenialOpen) {
+		s.transactions.put(tx.id, tx, s.now().Add(transactionLifetime))
+	}
+	return next
+}
+
+// approvalSubmitted is submitted, but for the faults that take approvals from
+// elsewhere.
+func (s *AuthServer) approvalSubmitted(r *http.Request) *transaction {
+	switch {
+	case s.faults.Has(fault.ConsentForged):
+		if c, err := r.Cookie(s.cookieName(browserCookie)); err == nil {
+			return s.latestOf(c.Value)
+		}
+	case s.faults.Has(fault.ConsentAnySession):
+		if tx, ok := s.transactions.get(r.PostForm.Get("tx"), s.now()); ok {
+			return tx
+		}
+	}
+	return s.submitted(r)
+}
+
+// believeForm holds the faults that take from the form what we showed in it.
+func (s *AuthServer) believeForm(q *authRequest, form url.Values) {
+	if scope := form.Get("scope"); scope != "" && s.faults.Has(fault.ConsentFormScope) {
+		q.scopes, _ = s.scopeGranted(scope, q.client)
+	}
+	if uri := form.Get("redirect_uri"); uri != "" && s.faults.Has(fault.ConsentFormRedirect) {
+		q.redirectURI = uri
+	}
 }
 
 // maxAgreed bounds what one session remembers.

@@ -16,6 +16,7 @@ type grant struct {
 	scopes           []string
 	resources        []string
 	nonce            string
+	key              string // thumbprint of the key that its tokens are bound to, if they are
 	signedIn         time.Time
 	until            time.Time // no refreshing beyond
 	defaulted        bool      // the client named no resource
@@ -72,7 +73,7 @@ func (s *AuthServer) issueAccess(a accessRequest) (string, error) {
 	token := secret()
 	if !s.variants.Has(variant.OpaqueTokens) {
 		var err error
-		if token, err = s.keys.Sign("at+jwt", t.claims); err != nil {
+		if token, err = s.sign("at+jwt", t.claims); err != nil {
 			return "", err
 		}
 	}
@@ -110,6 +111,7 @@ func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims
 	if a.actor != "" {
 		claims["act"] = map[string]any{"sub": a.actor}
 	}
+	s.confirm(claims, a)
 	if s.faults.Has(fault.AudienceMissing) {
 		delete(claims, "aud")
 	}
@@ -131,7 +133,7 @@ func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, re
 	if err != nil {
 		return nil, refuse(serverError, "the token cannot be signed")
 	}
-	response := s.accessResponse(access, scopes)
+	response := s.typed(s.accessResponse(access, scopes), g)
 	if s.mayRefresh(client) {
 		response["refresh_token"] = s.issueRefresh(g)
 	}
@@ -183,5 +185,8 @@ func (s *AuthServer) idToken(g *grant) (string, error) {
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
 	}
-	return s.keys.Sign("JWT", claims)
+	if s.faults.Has(fault.AuthTimeMissing) {
+		delete(claims, "auth_time")
+	}
+	return s.sign("JWT", claims)
 }

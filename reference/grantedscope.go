@@ -14,7 +14,7 @@ const (
 
 var (
 	// openScopes are what anybody who registers may ask users for.
-	openScopes  = []string{scopeRead, scopeWrite, scopeUpstream, scopeOffline, scopeOpenID}
+	openScopes  = []string{scopeRead, scopeWrite, scopeNotes, scopeUpstream, scopeOffline, scopeOpenID}
 	knownScopes = append(slices.Clone(openScopes), scopeAdmin)
 )
 
@@ -22,6 +22,7 @@ var (
 var scopeMeanings = map[string]string{
 	scopeRead:     "Read your notes",
 	scopeWrite:    "Create and change your notes",
+	scopeNotes:    "Read and change your notes",
 	scopeUpstream: "Read your data at the upstream service",
 	scopeAdmin:    "Administer the notes of everybody",
 	scopeOffline:  "Keep access while you are away",
@@ -33,11 +34,11 @@ var scopeMeanings = map[string]string{
 // that the client could have.
 func (s *AuthServer) scopeGranted(asked string, client *Client) ([]string, *denial) {
 	if strings.TrimSpace(asked) == "" {
-		return []string{scopeRead}, nil
+		return s.leastScopes(), nil
 	}
 	var granted []string
 	for _, scope := range strings.Fields(asked) {
-		if !contains(client.Scopes, scope) {
+		if !contains(client.Scopes, scope) && !s.options.lab {
 			return nil, refuse(invalidScope, "scope %q is unknown or not for this client", scope)
 		}
 		if !contains(granted, scope) {

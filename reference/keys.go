@@ -10,7 +10,11 @@ import (
 
 // jwks publishes the public keys (RFC 7517).
 func (s *AuthServer) jwks(w http.ResponseWriter, _ *http.Request) {
+	s.keysFetched.Store(true)
 	set, err := s.keys.JWKS()
+	if err == nil {
+		set, err = s.everyKey(set)
+	}
 	if err != nil {
 		http.Error(w, "no keys", http.StatusInternalServerError)
 		return

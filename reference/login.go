@@ -3,17 +3,22 @@ package reference
 import (
 	"net/http"
 
+	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/reference/variant"
 )
 
 // A loginPage asks a user for name and password.
 type loginPage struct {
 	frame
-	Fields  fields
-	Tx      string
-	CSRF    string
-	Client  *Client
-	Name    string // as typed before
+	Fields fields
+	Tx     string
+	CSRF   string
+	Client *Client
+	Name   string // as typed before
+
+	ClientName any
+	Return     string // where to go afterwards; only with a fault
+
 	Wrong   bool
 	Agree   bool // signing in also agrees
 	Scopes  []string
@@ -26,18 +31,28 @@ func (s *AuthServer) showLogin(w http.ResponseWriter, r *http.Request) {
 	next := s.expired()
 	if tx != nil {
 		next = s.loginPage(tx, "", false)
+		if page, ok := next.data.(*loginPage); ok && s.faults.Has(fault.PagesReturn) {
+			page.Return = r.URL.Query().Get("return_to")
+			next.formTarget = page.Return
+		}
 	}
 	s.mu.Unlock()
+	if s.faults.Has(fault.PagesCrossOrigin) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+	}
 	s.write(w, next)
 }
 
 func (s *AuthServer) loginPage(tx *transaction, name string, wrong bool) step {
 	page := &loginPage{
-		frame:   frame{Title: "Sign in"},
-		Fields:  s.fields(),
-		Tx:      tx.id,
-		CSRF:    tx.csrf,
-		Client:  tx.request.client,
+		frame:  frame{Title: "Sign in"},
+		Fields: s.fields(),
+		Tx:     tx.id,
+		CSRF:   tx.csrf,
+		Client: tx.request.client,
+
+		ClientName: s.shownName(tx.request.client),
+
 		Name:    name,
 		Wrong:   wrong,
 		Agree:   s.agreesOnLogin(tx),
@@ -49,6 +64,9 @@ func (s *AuthServer) loginPage(tx *transaction, name string, wrong bool) step {
 	status := http.StatusOK
 	if wrong {
 		status = http.StatusUnauthorized
+	}
+	if s.variants.Has(variant.ScriptedLogin) {
+		return step{page: "loginapp.html", data: page, script: true, fetches: true, formTarget: tx.request.redirectURI}
 	}
 	return step{page: "login.html", data: page, status: status, formTarget: tx.request.redirectURI}
 }
@@ -66,11 +84,28 @@ func (s *AuthServer) submitLogin(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	next := s.expired()
-	if tx := s.submitted(r); tx != nil {
+	if tx := s.loginSubmitted(r); tx != nil {
 		next = s.signIn(tx, r)
 	}
 	s.mu.Unlock()
+	if s.variants.Has(variant.ScriptedLogin) {
+		s.writeForScript(w, next)
+		return
+	}
 	s.write(w, next)
+}
+
+// writeForScript tells a script of ours the next step. The page that was sent is
+// still there: it need not be shown again.
+func (s *AuthServer) writeForScript(w http.ResponseWriter, next step) {
+	for _, c := range next.cookies {
+		http.SetCookie(w, c)
+	}
+	if next.location != "" {
+		writeJSON(w, http.StatusOK, map[string]string{"location": next.location})
+		return
+	}
+	writeJSON(w, http.StatusUnauthorized, map[string]string{"problem": "Name or password is wrong, or this page is no longer valid."})
 }
 
 // signIn checks the password and begins a new session. The session of before, if
@@ -92,14 +127,30 @@ func (s *AuthServer) signIn(tx *transaction, r *http.Request) step {
 		s.sessions.remove(digest(c.Value))
 	}
 	id := secret()
+	if c, err := r.Cookie(s.cookieName(browserCookie)); err == nil && s.faults.Has(fault.SessionFixed) {
+		id = c.Value
+	}
 	user := &session{user: name, since: s.now(), agreed: map[string]bool{}}
 	s.sessions.put(digest(id), user, s.now().Add(sessionLifetime))
 
 	tx.csrf = secret()
 	tx.agreed = s.agreesOnLogin(tx)
 	next := s.advance(tx, user)
+	if s.faults.Has(fault.PagesReturn) && r.PostForm.Get("return_to") != "" {
+		next = step{location: r.PostForm.Get("return_to")}
+	}
 	next.cookies = append(next.cookies, s.cookie(sessionCookie, id))
 	return next
+}
+
+// loginSubmitted is submitted, but for the fault that lets anybody sign a
+// browser in.
+func (s *AuthServer) loginSubmitted(r *http.Request) *transaction {
+	if s.faults.Has(fault.LoginForged) {
+		tx, _ := s.transactions.get(r.PostForm.Get("tx"), s.now())
+		return tx
+	}
+	return s.submitted(r)
 }
 
 // passwordMatches takes the same time for users that do not exist.

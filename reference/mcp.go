@@ -43,7 +43,7 @@ func (e *endpoint) startMCP() {
 	e.scopes = map[string][]string{}
 	e.server = mcp.NewServer(&mcp.Implementation{Name: e.name, Version: "1"}, &mcp.ServerOptions{
 		GetSessionID: e.newSessionID,
-		Capabilities: &mcp.ServerCapabilities{Extensions: map[string]any{tasksExtension: map[string]any{}}},
+		Capabilities: &mcp.ServerCapabilities{Extensions: e.extensions()},
 		// What is not listed is refused.
 		SupportedProtocolVersions: e.versions(),
 		SetCacheable:              e.cacheable,
@@ -133,6 +133,10 @@ func (e *endpoint) route(r *http.Request, m messages) http.Handler {
 		})
 	case modern:
 		return e.stateless
+	case header == "" && e.faults.Has(fault.VersionHeaderDemanded) && first.method != methodInitialize && len(m) > 0:
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			answerRPC(w, http.StatusBadRequest, first.id, rpcError{Code: rpcInvalidRequest, Message: "MCP-Protocol-Version is required"})
+		})
 	case r.Method == http.MethodDelete && e.faults.Has(fault.SessionNeverEnds):
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	case r.Method == http.MethodPost && len(m) > 0 && r.Header.Get("Mcp-Session-Id") == "":

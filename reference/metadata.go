@@ -105,10 +105,19 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	if !s.variants.Has(variant.NoRegistration) {
 		document["registration_endpoint"] = s.issuer + "/register"
 	}
+	if s.options.lab {
+		document["scopes_supported"] = []string{scopeOpenID, scopeOffline}
+	}
 	if s.variants.Has(variant.ExtraClaims) {
 		document["x_example_features"] = map[string]any{"nested": []any{1, "two", nil, map[string]any{}}}
 		document["service_documentation"] = s.issuer + "/docs?lang=en#top"
 		document["issuer_alias"] = s.issuer + "/"
+	}
+	s.describeProofs(document)
+	s.describeClientAuth(document)
+	s.describeWorkloads(document)
+	if lab := s.options.ForClients; lab != nil && lab.AuthMethods != nil {
+		document["token_endpoint_auth_methods_supported"] = lab.AuthMethods
 	}
 	s.misdescribe(r, document)
 	return document

@@ -11,7 +11,7 @@ import (
 // be same-origin with us after it rebound its name to our address (MCP
 // 2026-07-28, Transports, Security Warning).
 func (rs *ResourceServer) isOurHost(host string) bool {
-	return "http://"+strings.ToLower(host) == rs.origin || rs.faults.Has(fault.HostIgnored)
+	return strings.ToLower(host) == hostOf(rs.origin) || rs.faults.Has(fault.HostIgnored)
 }
 
 // admitsOrigin lets requests through that no browser made, and those our own

@@ -18,6 +18,9 @@ func (v *verifier) overlooks(ctx context.Context, check string, t *tokens.Token)
 	if len(v.faults) == 0 {
 		return false
 	}
+	if v.overlooksMachine(check, t) {
+		return true
+	}
 	switch check {
 	case tokens.CheckType:
 		return v.faults.Has(fault.AcceptAnyType) || v.believesIDToken(t)
@@ -123,6 +126,9 @@ func (v *verifier) believesForeignIssuer(ctx context.Context, t *tokens.Token) b
 }
 
 func (v *verifier) overlooksAudience(t *tokens.Token) bool {
+	if t.Confirmation() != "" && v.faults.Has(fault.DPoPAudienceUnchecked) {
+		return true
+	}
 	audience, err := t.Audience()
 	missing := err != nil || len(audience) == 0 || slices.Contains(audience, "")
 	if missing {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 
+	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/reference/variant"
 )
 
@@ -22,19 +23,21 @@ var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 type frame struct {
 	Title string
 	Nonce string // of its style and script
+	Style string // URL of a style sheet from elsewhere, as only a fault has one
 }
 
-func (f *frame) setNonce(nonce string) { f.Nonce = nonce }
+func (f *frame) dress(nonce, style string) { f.Nonce, f.Style = nonce, style }
 
 // A step is what the browser is told to do next: go somewhere, or show a page.
 type step struct {
 	location   string // where to go; if empty, page is shown
 	toClient   bool   // the location is the client's
 	page       string
-	data       interface{ setNonce(string) }
+	data       interface{ dress(nonce, style string) }
 	status     int    // of the page; 0 is 200
 	formTarget string // where submitting the page's form may lead in the end
 	script     bool   // the page has a script
+	fetches    bool   // which sends requests to us
 	cookies    []*http.Cookie
 }
 
@@ -45,12 +48,18 @@ func (s *AuthServer) write(w http.ResponseWriter, next step) {
 	}
 	h := w.Header()
 	h.Set("Referrer-Policy", "no-referrer")
+	if s.faults.Has(fault.PagesReferrer) {
+		h.Set("Referrer-Policy", "unsafe-url")
+	}
 	if next.location != "" {
+		if next.toClient && s.faults.Has(fault.CodeCacheable) {
+			h.Set("Cache-Control", "public, max-age=600")
+		}
 		s.sendBrowser(w, next)
 		return
 	}
 	nonce := secret()
-	next.data.setNonce(nonce)
+	next.data.dress(nonce, s.pageStyle())
 	var body bytes.Buffer
 	if err := pages.ExecuteTemplate(&body, next.page, next.data); err != nil {
 		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
@@ -59,6 +68,7 @@ func (s *AuthServer) write(w http.ResponseWriter, next step) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Content-Security-Policy", pagePolicy(nonce, next))
+	s.weaken(h, next)
 	if next.status != 0 {
 		w.WriteHeader(next.status)
 	}
@@ -72,6 +82,9 @@ func pagePolicy(nonce string, next step) string {
 	policy := "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src 'nonce-" + nonce + "'"
 	if next.script {
 		policy += "; script-src 'nonce-" + nonce + "'"
+	}
+	if next.fetches {
+		policy += "; connect-src 'self'"
 	}
 	policy += "; form-action 'self'"
 	if next.formTarget != "" {
@@ -103,6 +116,7 @@ func policySource(redirectURI string) string {
 type errorPage struct {
 	frame
 	Problem, Code string
+	Detail        template.HTML // only with a fault
 }
 
 func (s *AuthServer) errorPage(problem *denial) step {

@@ -26,7 +26,7 @@ func (rs *ResourceServer) publish(main, other *endpoint) {
 	}
 	document := rs.document(main)
 	switch {
-	case rs.faults.Has(fault.MetadataMissing), rs.faults.Has(fault.MetadataHTML):
+	case rs.faults.Has(fault.MetadataMissing), rs.faults.Has(fault.MetadataHTML), rs.faults.Has(fault.PrivateScheme):
 	case rs.faults.Has(fault.MetadataAppended):
 		rs.metadata["/mcp"+metadataPath] = document
 	case rs.faults.Has(fault.MetadataSibling):
@@ -88,6 +88,8 @@ func (rs *ResourceServer) describe(e *endpoint) map[string]any {
 		"scopes_supported":         e.knownScopes(),
 		"bearer_methods_supported": []string{"header"},
 		"resource_name":            e.name,
+
+		"dpop_signing_alg_values_supported": proofAlgorithms,
 	}
 	if rs.variants.Has(variant.ExtraClaims) {
 		d["resource_name#de"] = "Notizen"
@@ -96,6 +98,12 @@ func (rs *ResourceServer) describe(e *endpoint) map[string]any {
 		d["x_reference"] = map[string]any{"nested": []any{1, nil, "two"}}
 		d["jwks_uri"] = rs.origin + keysPath
 		d["resource_signing_alg_values_supported"] = []string{"ES256"}
+	}
+	if e.base != nil {
+		d["scopes_supported"] = *e.base
+	}
+	if scopes, _ := d["scopes_supported"].([]string); len(scopes) == 0 {
+		delete(d, "scopes_supported") // RFC 9728, section 2: no empty arrays
 	}
 	rs.misdescribe(d, e)
 	signs := rs.variants.Has(variant.ExtraClaims) || rs.faults.Has(fault.MetadataSignedDiffers)
@@ -159,6 +167,7 @@ func (rs *ResourceServer) misdescribe(d map[string]any, e *endpoint) {
 		{fault.MetadataAlgNone, "resource_signing_alg_values_supported", []string{"ES256", "none"}},
 		{fault.MetadataUnsignedSigned, "signed_metadata", unsignedMetadata(issuer, e.url)},
 		{fault.MetadataCleartextKeys, "jwks_uri", "http://keys.elsewhere.example/jwks.json"},
+		{fault.CleartextAdvertised, "resource_documentation", "http://docs.elsewhere.example/notes"},
 	} {
 		switch {
 		case !rs.faults.Has(wrong.fault):

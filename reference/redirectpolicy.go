@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mcpassay/mcpassay/reference/fault"
+	"github.com/mcpassay/mcpassay/reference/variant"
 )
 
 // maxRedirectURIs bounds what one client may register.
@@ -55,6 +56,8 @@ func (s *AuthServer) redirectURIAllowed(uri, applicationType string) *denial {
 	switch {
 	case err != nil || u.Scheme == "":
 		return refuse(invalidRedirectURI, "redirect_uri is not an absolute URI")
+	case u.Hostname() == "localhost" && s.variants.Has(variant.LocalhostRefused):
+		return refuse(invalidRedirectURI, "redirect_uri names localhost: use 127.0.0.1 or [::1]")
 	case strings.Contains(uri, "#") && !s.faults.Has(fault.RegisterFragment):
 		return refuse(invalidRedirectURI, "redirect_uri has a fragment")
 	case holdsResponse(u) && !s.faults.Has(fault.IssFromRedirect):

@@ -51,6 +51,9 @@ func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial)
 		token.grant.revoked = !s.faults.Has(fault.RefreshReuseForgiven)
 		return nil, refuse(invalidGrant, "the refresh token was used before")
 	}
+	if s.refreshKeyRefused(token.grant, client, p) {
+		return nil, refuse(invalidGrant, "the refresh token is bound to another key")
+	}
 	scopes, problem := s.refreshedScopes(p, token.grant)
 	if problem != nil {
 		return nil, problem
@@ -59,7 +62,10 @@ func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial)
 	if problem != nil {
 		return nil, problem
 	}
-	token.used, token.usedAt = true, s.now()
+	if !token.used {
+		token.used, token.usedAt = true, s.now()
+	}
+	token.grant.key = p.get(provenKey)
 	response, problem := s.tokenResponse(s.continued(token.grant, scopes), client, scopes, resource)
 	if s.faults.Has(fault.RefreshNotRotated) && problem == nil {
 		token.used = false
@@ -115,9 +121,13 @@ func (s *AuthServer) refreshByManager(token string) *refreshToken {
 	return nil
 }
 
-// reusable tells whether a used token may be used again: never.
+// gracePeriod is for variant.RefreshGracePeriod.
+const gracePeriod = time.Second
+
+// reusable tells whether a used token may be used again: never, or for a moment.
 func (s *AuthServer) reusable(token *refreshToken) bool {
-	return s.faults.Has(fault.RefreshOldWorks) ||
+	return s.variants.Has(variant.RefreshGracePeriod) && s.now().Sub(token.usedAt) < gracePeriod ||
+		s.faults.Has(fault.RefreshOldWorks) ||
 		s.faults.Has(fault.RefreshGrace) && s.now().Sub(token.usedAt) < time.Hour
 }
 

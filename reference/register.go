@@ -139,6 +139,7 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 	m.read("client_name", &client.Name)
 	m.read("application_type", &client.ApplicationType)
 	m.read("jwks", &client.jwks)
+	m.read("dpop_bound_access_tokens", &client.boundTokens)
 	var scope string
 	m.read("scope", &scope)
 	client.Scopes = strings.Fields(scope)
@@ -247,7 +248,8 @@ func (s *AuthServer) describe(client *Client, m *clientMetadata) *denial {
 			continue
 		}
 		u, err := url.Parse(uri)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		web := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
+		if !web && !s.faults.Has(fault.PagesScriptLink) {
 			return refuse(invalidMetadata, "%s has to be the URL of a web page", name)
 		}
 		client.described[name] = m.members[name]
@@ -287,6 +289,9 @@ func (s *AuthServer) registrationResponse(client *Client, token string) map[stri
 	}
 	if client.ApplicationType != "" {
 		document["application_type"] = client.ApplicationType
+	}
+	if client.boundTokens {
+		document["dpop_bound_access_tokens"] = true
 	}
 	if client.jwks != nil {
 		document["jwks"] = client.jwks

@@ -126,7 +126,7 @@ func TestDeletionCascades(t *testing.T) {
 	wantError(t, f.refresh(first.text("refresh_token")), http.StatusUnauthorized, invalidClient)
 	wantError(t, f.redeem(code), http.StatusUnauthorized, invalidClient)
 	look := post(t, s.AuthServer.Issuer()+"/introspect", url.Values{"token": {first.text("access_token")}},
-		"Authorization", basicAuth(resourceServerClientID, s.AuthServer.resourceServerSecret()))
+		"Authorization", basicAuth(ResourceServerClient, s.AuthServer.resourceServerSecret()))
 	if look.doc["active"] != false {
 		t.Errorf("the access token is still active: %s", look.raw)
 	}

@@ -78,7 +78,7 @@ func (s *AuthServer) registeredScopes(client *Client) *denial {
 
 // openScope tells whether anybody may register for a scope.
 func (s *AuthServer) openScope(scope string) bool {
-	return contains(openScopes, scope) || s.faults.Has(fault.RegisterScopeUncapped) && contains(knownScopes, scope)
+	return contains(openScopes, scope) || s.options.lab || s.faults.Has(fault.RegisterScopeUncapped) && contains(knownScopes, scope)
 }
 
 // keysAllowed checks the authentication method and the keys it needs.

@@ -41,10 +41,16 @@ func (s *AuthServer) knownResource(asked string) (string, bool) {
 	u, err := url.Parse(asked)
 	if err == nil && u.IsAbs() && u.Host != "" {
 		for _, known := range []string{s.endpoint, s.otherEndpoint} {
+			if s.faults.Has(fault.ResourceSpeltAsAsked) && asked != known && sameButCase(u, asked, known) {
+				return asked, true
+			}
 			if asked == known || sameButCase(u, asked, known) {
 				return known, true
 			}
 		}
+	}
+	if s.options.lab && err == nil && u.IsAbs() && u.Fragment == "" {
+		return asked, true
 	}
 	return s.resourceOverlooked(asked)
 }

@@ -20,12 +20,13 @@ import (
 const (
 	scopeRead     = "notes.read"
 	scopeWrite    = "notes.write"
+	scopeNotes    = "notes.all" // implies the two
 	scopeUpstream = "upstream.read"
 )
 
-// resourceServerClientID is the confidential client that the resource server is
+// ResourceServerClient is the id of the confidential client that the resource server is
 // to the authorization server, for token exchange and introspection.
-const resourceServerClientID = "reference-resource-server"
+const ResourceServerClient = "reference-resource-server"
 
 // A ResourceServer serves two MCP servers, each a protected resource of its own:
 // a token for one is a foreign token to the other.
@@ -60,6 +61,9 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 	if err := main.addState(o); err != nil {
 		return nil, fmt.Errorf("resource server: %w", err)
 	}
+	if o.ForClients != nil {
+		main.addTestTool(o.ForClients)
+	}
 	other := rs.serve("/other/mcp", "Reference archive", upstreamURL)
 	other.addNoteTools()
 	rs.publish(main, other)
@@ -85,10 +89,12 @@ func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 		opaque:    rs.variants.Has(variant.OpaqueTokens),
 		faults:    rs.faults,
 		upstream:  upstreamURL,
+		ahead:     clockAhead(rs.variants),
 	}
 	if rs.faults.Has(fault.AudienceSlashExpected) {
 		e.verifier.audience += "/"
 	}
+	e.proofs = e.callProofs()
 	e.startMCP()
 	rs.endpoints[path] = e
 	return e
@@ -144,16 +150,21 @@ func (rs *ResourceServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type endpoint struct {
 	url, metadataURL, name, upstreamURL string
 
+	base *[]string // the scopes to ask for, if they are not those of the tools
+
 	faults    fault.Set
 	variants  variant.Set
 	authority *authority
 	verifier  *verifier
+	proofs    *proofGuard
 	mcpServer
 	state
 
 	mu          sync.Mutex
 	sessions    map[string]*caller // who opened a session, by its id
 	connections map[string]*caller // only with fault.ConnectionRemembered
+	insatiable  bool               // see ClientLab
+	lastUser    *caller            // only with fault.MachineActsForUser
 	challenges  atomic.Int64       // counted only for fault.ChallengeScopeVaries
 }
 
@@ -178,14 +189,17 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // respond answers an authenticated request.
 func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) {
 	e.respell(r)
+	if nonce := e.proofs.current(); nonce != "" && usesDPoP(r) {
+		w.Header().Set("DPoP-Nonce", nonce)
+	}
 	m, err := readMessages(w, r)
 	if err != nil {
 		e.refuse(w, r, err)
 		return
 	}
 	e.misread(r, m)
-	who = e.inSession(r, who)
-	if needed := e.neededScopes(r, m); !e.allows(who, m, needed) {
+	who = e.inSession(r, e.actingFor(who))
+	if needed := e.neededScopes(r, m); !e.allows(who, m, needed) || e.neverEnough(m) {
 		e.refuse(w, r, insufficientScope(e.namedScopes(who, needed)))
 		return
 	}
@@ -199,8 +213,9 @@ func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) 
 type caller struct {
 	Subject, Client string
 	Scopes          []string
-	Expires         time.Time
-	token           string // for the exchange, and for nothing else
+	Expires         time.Time // by our own clock
+	token           string    // for the exchange, and for its proof
+	key             string    // thumbprint of the key that the token is bound to, if it is
 }
 
 // identity tells callers apart: sessions and notes are kept under it. The space
@@ -226,6 +241,9 @@ func (e *endpoint) authenticate(r *http.Request) (*caller, error) {
 		if owner := e.sessionOwner(r); owner != nil {
 			return owner, nil
 		}
+	}
+	if err == nil {
+		err = e.proven(r, who)
 	}
 	if err == nil && e.faults.Has(fault.ConnectionIdentity) && asksToKeep(r) {
 		return e.firstOf(r.RemoteAddr, who), nil

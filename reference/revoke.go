@@ -119,12 +119,15 @@ func (s *AuthServer) introspection(client *Client, token string) tokens.Claims {
 		}
 	}
 	t, ok := s.accesses.get(digest(token), s.now())
-	everything := client == nil || client.ID == resourceServerClientID || s.faults.Has(fault.IntrospectForeign)
+	everything := client == nil || client.ID == ResourceServerClient || s.faults.Has(fault.IntrospectForeign)
 	if !ok || !t.alive(s.now()) || !everything && client.ID != t.client {
 		return tokens.Claims{"active": false}
 	}
 	response := maps.Clone(t.claims)
 	response["active"] = true
 	response["token_type"] = "Bearer"
+	if response["cnf"] != nil {
+		response["token_type"] = schemeDPoP
+	}
 	return response
 }

@@ -34,6 +34,7 @@ func (e *endpoint) neededScopes(r *http.Request, m messages) []string {
 // whole and with regard to case (RFC 6749, section 3.3).
 func (e *endpoint) allows(who *caller, m messages, needed []string) bool {
 	if e.faults.Has(fault.ScopeUnenforced) ||
+		e.faults.Has(fault.MachineScopeUnchecked) && who.Subject == who.Client ||
 		e.faults.Has(fault.IdentityFromClientInfo) && m.first().client == "admin" {
 		return true
 	}
@@ -45,8 +46,11 @@ func (e *endpoint) allows(who *caller, m messages, needed []string) bool {
 	return true
 }
 
+// covers tells whether a scope is enough where another is needed: the same, or one
+// that implies it (MCP 2026-07-28, Authorization, Step-Up Authorization Flow).
 func (e *endpoint) covers(held, needed string) bool {
 	return held == needed ||
+		held == scopeNotes && (needed == scopeRead || needed == scopeWrite) && !e.faults.Has(fault.ScopeHierarchyIgnored) ||
 		e.faults.Has(fault.ScopeSubstring) && strings.Contains(held, needed) ||
 		e.faults.Has(fault.ScopeCaseFolded) && strings.EqualFold(held, needed)
 }

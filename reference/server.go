@@ -7,6 +7,7 @@ package reference
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -27,10 +28,17 @@ type Options struct {
 
 	Users []User // default: DefaultUsers
 
+	Host       string             // name that the servers go by, which has to lead to where they listen; default: their addresses
+	Clients    []Client           // further clients that the operator has registered
+	Observe    func(*Observation) // hears of every request, possibly of several at once
+	ForClients *ClientLab         // what is there only for clients under test
+
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
 	RequestStateLifetime time.Duration // default 2 minutes
+
+	lab bool // see StartLab
 }
 
 // A User can sign in at the authorization server.
@@ -48,6 +56,7 @@ type Server struct {
 
 	servers []*http.Server
 	users   []User
+	roots   *x509.CertPool
 }
 
 // Start starts a deployment. The caller closes it.
@@ -64,7 +73,16 @@ func Start(o Options) (*Server, error) {
 		}
 		listeners[i] = l
 	}
-	origin := func(l net.Listener) string { return "http://" + l.Addr().String() }
+	secured, err := o.secure(&listeners)
+	if err != nil {
+		return nil, err
+	}
+	origin := func(l net.Listener) string {
+		if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil && o.Host != "" {
+			return secured.scheme() + "://" + net.JoinHostPort(o.Host, port)
+		}
+		return secured.scheme() + "://" + l.Addr().String()
+	}
 
 	as, err := newAuthServer(origin(listeners[0]), &o)
 	if err != nil {
@@ -76,14 +94,41 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	as.serveResources(rs.Endpoint(), rs.OtherEndpoint(), up.URL())
+	rs.authority.trust(secured)
+	up.verifier.authority.trust(secured)
 
-	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users}
-	for i, h := range []http.Handler{as, rs, up} {
-		srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
+	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, roots: secured.roots()}
+	for i, h := range []http.Handler{
+		o.observed(PartyAuthServer, as), o.observed(PartyResourceServer, rs), o.observed(PartyUpstream, up),
+	} {
+		srv := &http.Server{Handler: front(secured.guard(h, &o), &o), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, ErrorLog: silent}
 		s.servers = append(s.servers, srv)
 		go srv.Serve(listeners[i]) //nolint:errcheck // always ErrServerClosed
+		if h == http.Handler(rs) && fault.Of(o.Faults...).Has(fault.BindsEverywhere) {
+			if err := serveElsewhere(srv, listeners[i]); err != nil {
+				return nil, errors.Join(err, s.Close())
+			}
+		}
 	}
 	return s, nil
+}
+
+// ElsewhereHost stands for the addresses of this machine that others can reach.
+// It is on loopback like all the rest, so that nobody can.
+const ElsewhereHost = "127.0.0.2"
+
+// serveElsewhere lets a server listen there too. Only fault.BindsEverywhere does.
+func serveElsewhere(srv *http.Server, at net.Listener) error {
+	_, port, err := net.SplitHostPort(at.Addr().String())
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(ElsewhereHost, port))
+	if err != nil {
+		return err
+	}
+	go srv.Serve(l) //nolint:errcheck // always ErrServerClosed
+	return nil
 }
 
 // Close stops the deployment, at once.

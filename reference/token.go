@@ -29,6 +29,9 @@ func (s *AuthServer) token(w http.ResponseWriter, r *http.Request) {
 	client, problem := s.tokenClient(r, p)
 	var response map[string]any
 	if problem == nil {
+		problem = s.readProof(w, r, p, client)
+	}
+	if problem == nil {
 		response, problem = s.exchangeGrant(client, p)
 	}
 	s.mu.Unlock()
@@ -57,6 +60,9 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 		grantExchange: s.exchangeToken,
 	}
 	kind := p.get("grant_type")
+	if client == workloadClient {
+		return s.workloadToken(p)
+	}
 	switch {
 	case s.faults.Has(fault.GrantTypeAssumed) && kind == "":
 		kind = grantCode
@@ -81,6 +87,9 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 // tokenClient finds the client of a token request. It always has to say, and if
 // it can to prove, who it is.
 func (s *AuthServer) tokenClient(r *http.Request, p params) (*Client, *denial) {
+	if s.isWorkload(r, p) {
+		return workloadClient, nil
+	}
 	if p.get("client_id") == "" && r.Header.Get("Authorization") == "" {
 		if c, ok := s.codes.get(digest(p.get("code")), s.now()); ok && s.faults.Has(fault.CodeClientBlind) {
 			return s.client(c.grant.client), nil
@@ -95,7 +104,8 @@ func (s *AuthServer) tokenClient(r *http.Request, p params) (*Client, *denial) {
 // grantsAnyway tells whether a fault gives refresh tokens to clients that are
 // not registered for them: they can then use them.
 func (s *AuthServer) grantsAnyway(kind string) bool {
-	return kind == grantRefresh && s.faults.Has(fault.RefreshUnregistered)
+	return kind == grantRefresh && s.faults.Has(fault.RefreshUnregistered) ||
+		kind == grantMachine && s.faults.Has(fault.MachinePublic)
 }
 
 // passwordToken takes the user's password from the client, as OAuth 2.1 no longer does.

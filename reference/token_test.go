@@ -226,7 +226,7 @@ func TestExchange(t *testing.T) {
 	f := newFlow(t, Options{})
 	r := f.tokens("scope", "notes.read upstream.read")
 	endpoint := f.s.AuthServer.Issuer() + "/token"
-	auth := basicAuth(resourceServerClientID, f.s.AuthServer.resourceServerSecret())
+	auth := basicAuth(ResourceServerClient, f.s.AuthServer.resourceServerSecret())
 	form := url.Values{
 		"grant_type": {grantExchange}, "subject_token": {r.text("access_token")},
 		"subject_token_type": {tokenTypeAccess}, "resource": {f.s.Upstream.URL()},
@@ -234,7 +234,7 @@ func TestExchange(t *testing.T) {
 	x := post(t, endpoint, form, "Authorization", auth)
 	wantOK(t, x)
 	c := claims(t, x.text("access_token"))
-	if c["aud"] != f.s.Upstream.URL() || c["sub"] != "alice" || c["client_id"] != resourceServerClientID || c["scope"] != "upstream.read" || c["act"] == nil {
+	if c["aud"] != f.s.Upstream.URL() || c["sub"] != "alice" || c["client_id"] != ResourceServerClient || c["scope"] != "upstream.read" || c["act"] == nil {
 		t.Errorf("claims %v", c)
 	}
 	for name, change := range map[string][]string{
@@ -256,7 +256,7 @@ func TestRevocation(t *testing.T) {
 	f := newFlow(t, Options{})
 	other := registerClient(t, f.s, testClient).text("client_id")
 	revoke := func(form url.Values) *reply { return post(t, f.s.AuthServer.Issuer()+"/revoke", form) }
-	auth := basicAuth(resourceServerClientID, f.s.AuthServer.resourceServerSecret())
+	auth := basicAuth(ResourceServerClient, f.s.AuthServer.resourceServerSecret())
 	active := func(token string) any {
 		return post(t, f.s.AuthServer.Issuer()+"/introspect", url.Values{"token": {token}}, "Authorization", auth).doc["active"]
 	}

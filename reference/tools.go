@@ -149,6 +149,9 @@ func (e *endpoint) askUpstream(ctx context.Context, who *caller) (string, error)
 	if err != nil || res.StatusCode != http.StatusOK {
 		return "", errors.New("the upstream API refused")
 	}
+	if e.faults.Has(fault.CallerTokenInAnswer) {
+		return string(profile) + " for " + who.token, nil
+	}
 	if e.faults.Has(fault.UpstreamTokenLeaked) {
 		return string(profile) + " " + exchanged, nil
 	}

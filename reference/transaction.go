@@ -3,6 +3,7 @@ package reference
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/mcpassay/mcpassay/reference/fault"
@@ -19,8 +20,9 @@ type transaction struct {
 	request  *authRequest
 	failure  *denial // what is wrong with the request; told after login
 	started  time.Time
-	attempts int  // at the password
-	agreed   bool // on the login page
+	attempts int    // at the password
+	agreed   bool   // on the login page
+	reminder string // what the browser says it has approved; only faults believe it
 }
 
 const (
@@ -39,13 +41,13 @@ type session struct {
 const sessionLifetime = 8 * time.Hour
 
 // needsLogin tells whether the user has to sign in, or sign in again.
-func (tx *transaction) needsLogin(user *session) bool {
+func (s *AuthServer) needsLogin(tx *transaction, user *session) bool {
 	switch {
 	case user == nil:
 		return true
-	case tx.request.prompts("login") || tx.request.prompts("select_account"):
+	case (tx.request.prompts("login") || tx.request.prompts("select_account")) && !s.faults.Has(fault.PromptLoginIgnored):
 		return user.since.Before(tx.started)
-	case tx.request.maxAge >= 0:
+	case tx.request.maxAge >= 0 && !s.faults.Has(fault.MaxAgeIgnored):
 		return tx.started.Sub(user.since) > tx.request.maxAge
 	}
 	return false
@@ -57,9 +59,13 @@ func (tx *transaction) needsLogin(user *session) bool {
 // section 4.11.2).
 func (s *AuthServer) advance(tx *transaction, user *session) step {
 	switch {
+	case s.unattended() && tx.failure != nil:
+		return s.fail(tx, tx.failure)
+	case s.unattended():
+		return s.succeed(tx, &session{user: s.options.Users[0].Name, since: s.now(), agreed: map[string]bool{}})
 	case s.faults.Has(fault.NobodyAsked) && tx.failure == nil:
 		return s.succeed(tx, &session{user: "guest of " + tx.browser, since: s.now()})
-	case tx.needsLogin(user):
+	case s.needsLogin(tx, user):
 		return s.proceedTo("/login", tx)
 	case tx.failure != nil:
 		return s.fail(tx, tx.failure)
@@ -79,18 +85,34 @@ func (s *AuthServer) transactionOf(r *http.Request, id string) *transaction {
 	if !ok {
 		return nil
 	}
+	if s.faults.Has(fault.TransactionAnywhere) || s.faults.Has(fault.PagesFramed) {
+		return tx
+	}
 	c, err := r.Cookie(s.cookieName(browserCookie))
 	if err != nil || !same(digest(c.Value), tx.browser) {
 		return nil
 	}
+	if s.faults.Has(fault.TransactionPerBrowser) {
+		return s.latestOf(c.Value)
+	}
 	return tx
+}
+
+// latestOf is the transaction that began last in a browser.
+func (s *AuthServer) latestOf(browser string) *transaction {
+	for _, id := range slices.Backward(s.transactions.order) {
+		if tx, ok := s.transactions.get(id, s.now()); ok && same(digest(browser), tx.browser) {
+			return tx
+		}
+	}
+	return nil
 }
 
 // submitted finds the transaction that a form is about. The form has to come
 // from our own page.
 func (s *AuthServer) submitted(r *http.Request) *transaction {
 	tx := s.transactionOf(r, r.PostForm.Get("tx"))
-	if tx == nil || !same(r.PostForm.Get("csrf"), tx.csrf) {
+	if tx == nil || !same(r.PostForm.Get("csrf"), tx.csrf) && !s.faults.Has(fault.TransactionPerBrowser) {
 		return nil
 	}
 	return tx
@@ -99,6 +121,9 @@ func (s *AuthServer) submitted(r *http.Request) *transaction {
 // sessionOf returns the session of the browser, or nil.
 func (s *AuthServer) sessionOf(r *http.Request) *session {
 	c, err := r.Cookie(s.cookieName(sessionCookie))
+	if s.faults.Has(fault.SessionFixed) {
+		c, err = r.Cookie(s.cookieName(browserCookie))
+	}
 	if err != nil {
 		return nil
 	}
@@ -133,10 +158,21 @@ func (s *AuthServer) cookie(name, value string) *http.Cookie {
 		Name:     s.cookieName(name),
 		Value:    value,
 		Path:     "/",
-		HttpOnly: true,
-		Secure:   err == nil && u.Scheme == "https",
-		SameSite: http.SameSiteLaxMode,
+		HttpOnly: name != sessionCookie || !s.faults.Has(fault.CookieScriptable),
+		Secure:   err == nil && u.Scheme == "https" || s.sameSite(name) == http.SameSiteNoneMode,
+		SameSite: s.sameSite(name),
 	}
+}
+
+// sameSite keeps cookies from requests that other sites make, but for the faults.
+func (s *AuthServer) sameSite(name string) http.SameSite {
+	switch {
+	case s.faults.Has(fault.ConsentForged), s.faults.Has(fault.ConsentAnySession):
+		return http.SameSiteNoneMode
+	case s.faults.Has(fault.CookieEverySite) && name == sessionCookie:
+		return 0
+	}
+	return http.SameSiteLaxMode
 }
 
 // browserCookie returns the value of the browser's cookie, or a new one.
@@ -156,17 +192,16 @@ func (q *authRequest) consentKey() string {
 }
 
 // needsConsent tells whether the user is to be asked. What was agreed is
-// remembered only for clients that the operator registered and that prove who
-// they are; everyone can claim to be another client (RFC 6749, section 10.2; RFC
+// remembered only for clients that prove who they are; everyone can claim to be
+// another client (RFC 6749, section 10.2; RFC
 // 8252, section 8.6).
 func (s *AuthServer) needsConsent(tx *transaction, user *session) bool {
 	switch {
-	case tx.agreed, tx.request.client.needsNoConsent:
+	case tx.agreed, tx.request.client.needsNoConsent, s.remindedBy(tx),
+		s.faults.Has(fault.ConsentNewSilent) && user.since.Before(tx.started):
 		return false
 	case s.variants.Has(variant.ConsentAlways), tx.request.prompts("consent"):
 		return true
-	case !tx.request.client.trusted() || tx.request.client.AuthMethod == authNone:
-		return true
 	}
-	return !user.agreed[tx.request.consentKey()]
+	return !s.remembers(tx.request) || !s.approved(tx.request, user)
 }

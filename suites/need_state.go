@@ -60,3 +60,13 @@ func TellingUsersApart(ctx context.Context, d *probes.Deployment) (bool, string)
 	id, err := d.Identity(ctx)
 	return err != nil || id != nil, "a harmless call whose result differs between users (state.identity in the configuration)"
 }
+
+// LocalServer needs a server that was named by an address of loopback.
+func LocalServer(_ context.Context, d *probes.Deployment) (bool, string) {
+	return d.IsLocal(), "a server that runs locally"
+}
+
+// ImplyingScopes needs to know of scopes that imply others.
+func ImplyingScopes(_ context.Context, d *probes.Deployment) (bool, string) {
+	return len(d.Target.ScopeImplies) > 0, "scopes that imply others (scope_implies in the configuration)"
+}

@@ -23,6 +23,7 @@ var gradedOtherwise = map[string]string{
 	"rs-answers-not-shared":          "Caches that obey RFC 9111 store such answers only if the server lets them: a risk, no break-in.",
 	"rs-body-token-ignored":          "The row is about two tokens; one in the body alone must not count (OAuth 2.1, section 5.1).",
 	"rs-cors-credentials":            "The row lets servers answer other origins; doing so with credentials is the risk.",
+	"rs-dpop-replay":                 "The rows demand a short window; to know every proof again is only recommended (RFC 9449, section 11.1).",
 	"rs-other-scheme-refused":        "Widespread, and nobody gains by it: the token is still needed.",
 	"rs-second-header-never-wins":    "Only a gateway that reads the other header makes an attack of it.",
 	"rs-subject-required":            "Only RFC 9068 demands it, and not every access token follows that.",

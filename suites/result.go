@@ -1,6 +1,7 @@
 package suites
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2/types"
@@ -81,11 +82,24 @@ func (j *judged) result(r Revision) reports.Result {
 			result.Outcome = o
 			result.Message, _, _ = strings.Cut(f.Message, "\n")
 			result.Owner, result.BlockedBy = j.owner(o, i)
+			j.doubtEdge(&result)
 			return result
 		}
 	}
 	result.Outcome, result.Owner, result.Message = reports.Inconclusive, reports.Mcpassay, "no assertion was reached"
 	return result
+}
+
+// doubtEdge takes a pass back that rests on refusals of a firewall: the server was
+// not asked.
+func (j *judged) doubtEdge(result *reports.Result) {
+	if result.Outcome != reports.Pass {
+		return
+	}
+	if n := j.view.AtEdge(result.Evidence); n > 0 {
+		result.Outcome, result.Owner, result.BlockedBy = reports.Inconclusive, reports.Edge, "firewall"
+		result.Message = fmt.Sprintf("%d of the attacks were answered by something before the server, as it answers any that looks like one: what the server would have said is not known", n)
+	}
 }
 
 // owner is whose trouble an outcome is.

@@ -184,6 +184,9 @@ func (r *run) inapplicable(j *judged) string {
 	if discovery, err := r.d.Discovery(r.ctx); err == nil && r.d.Unprotected(discovery) {
 		return "the server asks for no authorization: the protected call is carried out for anybody"
 	}
+	if reason := standsIn(r.d, j.check.Role); reason != "" {
+		return reason
+	}
 	if j.check.Since > r.revision {
 		return fmt.Sprintf("binds from revision %s on, and the server speaks %s", j.check.Since, r.revision)
 	}

@@ -19,8 +19,8 @@ const (
 )
 
 // startBrowser starts a browser, which the caller closes.
-func startBrowser(ctx context.Context, path string) (*browser.Browser, error) {
-	b, err := browser.Launch(ctx, browser.Options{Path: path})
+func startBrowser(ctx context.Context, o browser.Options) (*browser.Browser, error) {
+	b, err := browser.Launch(ctx, o)
 	if errors.Is(err, browser.ErrNoBrowser) {
 		return nil, fmt.Errorf("%w with --browser; --user-agent forms needs none", err)
 	}
@@ -38,11 +38,11 @@ type agents struct {
 }
 
 // openAgents starts the user agents of a kind.
-func openAgents(ctx context.Context, kind, path string, client *wire.Client) (*agents, error) {
+func openAgents(ctx context.Context, kind string, o browser.Options, client *wire.Client) (*agents, error) {
 	if kind == inForms {
 		return &agents{first: forms.New(client), close: func() error { return nil }}, nil
 	}
-	b, err := startBrowser(ctx, path)
+	b, err := startBrowser(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,12 @@ type Config struct {
 	Tool       Tool        `yaml:"tool" json:"tool,omitzero" jsonschema:"a harmless tool whose call needs a token; default: tools/list is called instead"`
 	Effect     Effect      `yaml:"effect" json:"effect,omitzero" jsonschema:"a tool whose effect another one shows, to see that refused calls have none"`
 	Operations []Operation `yaml:"operations" json:"operations,omitempty" jsonschema:"harmless tool calls that need different scopes, to see whether scopes are enforced; default: tools that say they only read"`
+	Implies    ScopeMap    `yaml:"scope_implies" json:"scope_implies,omitempty" jsonschema:"scopes that make others superfluous, each with those that it implies"`
 	State      State       `yaml:"state" json:"state,omitzero" jsonschema:"where the server keeps something for its users between requests, to see whether it keeps it apart"`
+	CAFile     string      `yaml:"ca_file" json:"ca_file,omitempty" jsonschema:"file with the certificates, in PEM, of further authorities to trust"`
+	As         AuthServer  `yaml:"as" json:"as,omitzero" jsonschema:"an authorization server to test alone, instead of url: a resource server of ours trusts it"`
+	LabAS      Lab         `yaml:"lab_as" json:"lab_as,omitzero" jsonschema:"an authorization server of ours, to test the MCP server alone: the MCP server has to be told its issuer and the URL of its keys"`
+	Upstream   Upstream    `yaml:"upstream" json:"upstream,omitzero" jsonschema:"the API behind the MCP server"`
 	Limits     Limits      `yaml:"limits" json:"limits,omitzero" jsonschema:"how much to ask of the deployment"`
 	Disturb    bool        `yaml:"disturb" json:"disturb,omitempty" jsonschema:"true to run checks that can disturb other users of the system"`
 }
@@ -70,6 +76,9 @@ type Resources struct {
 	Other string `yaml:"other" json:"other,omitempty" jsonschema:"a second resource that the same authorization server issues tokens for"`
 }
 
+// A ScopeMap names, for a scope, others that it implies.
+type ScopeMap map[string][]string
+
 // A Tool is a tool of the MCP server and what to call it with.
 type Tool struct {
 	Name      string         `yaml:"name" json:"name,omitempty" jsonschema:"its name"`
@@ -88,6 +97,27 @@ type Operation struct {
 	Tool      string         `yaml:"tool" json:"tool" jsonschema:"name of the tool"`
 	Arguments map[string]any `yaml:"arguments" json:"arguments,omitempty" jsonschema:"its arguments"`
 	Scopes    []string       `yaml:"scopes" json:"scopes,omitempty" jsonschema:"all the scopes that the call needs; none: not known"`
+}
+
+// An AuthServer is tested alone.
+type AuthServer struct {
+	Issuer       string `yaml:"issuer" json:"issuer,omitempty" jsonschema:"its issuer identifier"`
+	Resource     string `yaml:"resource" json:"resource,omitempty" jsonschema:"the resource indicator to ask for, where only registered ones are known; default: the URL of our resource server"`
+	IntrospectAs string `yaml:"introspect_as" json:"introspect_as,omitempty" jsonschema:"client_id of the one among clients that our resource server introspects tokens as, where they are opaque"`
+}
+
+// A Lab is an authorization server of ours.
+type Lab struct {
+	Addr   string        `yaml:"addr" json:"addr,omitempty" jsonschema:"host and port to listen on"`
+	Issuer string        `yaml:"issuer" json:"issuer,omitempty" jsonschema:"the URL that the MCP server reaches it under, if that is not its address"`
+	Wait   time.Duration `yaml:"wait" json:"wait,omitempty" jsonschema:"how long to wait until the MCP server trusts it, such as 2m"`
+}
+
+// An Upstream is the API behind the MCP server.
+type Upstream struct {
+	Stub     string `yaml:"stub" json:"stub,omitempty" jsonschema:"host and port where a stub of ours stands in for it, to see which credentials reach it"`
+	Tool     Tool   `yaml:"tool" json:"tool,omitzero" jsonschema:"the tool whose call makes the MCP server call it"`
+	Resource string `yaml:"resource" json:"resource,omitempty" jsonschema:"its resource indicator, which tokens for it have as audience; default: the URL of the stub"`
 }
 
 // Limits bounds what a run asks of the deployment.
@@ -183,7 +213,7 @@ func (c *Config) validate() error {
 	if (c.Effect.Do.Name == "") != (c.Effect.See.Name == "") {
 		return errors.New("effect: do and see go together")
 	}
-	for name, tool := range map[string]Tool{"tool": c.Tool, "effect.do": c.Effect.Do, "effect.see": c.Effect.See} {
+	for name, tool := range map[string]Tool{"tool": c.Tool, "effect.do": c.Effect.Do, "effect.see": c.Effect.See, "upstream.tool": c.Upstream.Tool} {
 		if tool.Name == "" && tool.Arguments != nil {
 			return fmt.Errorf("%s: arguments are given but no name", name)
 		}
@@ -194,7 +224,27 @@ func (c *Config) validate() error {
 	if err := c.State.validate(); err != nil {
 		return err
 	}
+	if err := c.validateVantage(); err != nil {
+		return err
+	}
 	return c.validateOperations()
+}
+
+func (c *Config) validateVantage() error {
+	asker := c.As.IntrospectAs
+	switch {
+	case c.As.Issuer == "" && c.As != AuthServer{}:
+		return errors.New("as: issuer is missing")
+	case asker != "" && !slices.ContainsFunc(c.Clients, func(client Client) bool {
+		return client.ID == asker && (client.SecretEnv != "" || client.SecretFile != "")
+	}):
+		return fmt.Errorf("as.introspect_as: no client with a secret among clients is called %q", asker)
+	case c.LabAS.Addr == "" && c.LabAS != Lab{}:
+		return errors.New("lab_as: addr is missing")
+	case c.LabAS.Wait < 0:
+		return errors.New("lab_as: wait cannot be negative")
+	}
+	return nil
 }
 
 func (c *Config) validateOperations() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -40,6 +41,8 @@ type runCommand struct {
 	MaxRegistrations int           `placeholder:"N" help:"Clients that may be registered (default: 80)."`
 	Wait             time.Duration `placeholder:"DURATION" help:"How long a check may wait for something to expire (default: 10s)."`
 
+	vantage
+
 	Reference bool     `help:"Start the reference deployment and test that."`
 	Fault     []string `placeholder:"ID" help:"Fault of the reference deployment; repeatable."`
 	Variant   []string `placeholder:"ID" help:"Variant of the reference deployment; repeatable."`
@@ -62,47 +65,81 @@ func (r *runCommand) Run(out *output) error {
 	if len(checks) == 0 {
 		return usagef("the filter %q selects no check: mcpassay checks lists them", r.Filter)
 	}
-	target, closeTarget, err := r.target(config)
-	if err != nil {
+	s := &scene{}
+	defer s.close() //nolint:errcheck // the process ends
+	if err := r.set(s, config, out.stderr); err != nil {
 		return err
 	}
-	defer closeTarget() //nolint:errcheck // the process ends
 	if r.DryRun {
-		return r.list(out, target, checks)
+		return r.list(out, s.target, checks)
 	}
 	if err := prepare(r.Out); err != nil {
 		return err
 	}
-	report, err := r.test(target, config, out)
+	report, err := r.test(s, config, out)
 	if err != nil {
 		return err
 	}
 	return r.report(report, out)
 }
 
-// target is what is tested: the reference, or what flags and configuration say.
-func (r *runCommand) target(config *Config) (probes.Target, func() error, error) {
-	nothing := func() error { return nil }
+// set makes the scene: the reference, or what flags and configuration say.
+func (r *runCommand) set(s *scene, config *Config, to io.Writer) error {
 	if r.Reference {
-		if r.URL != "" || r.Config != "" {
-			return probes.Target{}, nothing, usagef("--reference tests the built-in deployment: leave out the URL and --config")
-		}
-		server, err := startReference(r.Fault, r.Variant, "")
-		if err != nil {
-			return probes.Target{}, nothing, err
-		}
-		return r.limit(referenceTarget(server, r.Variant), config), server.Close, nil
+		return r.setReference(s, config)
 	}
 	if len(r.Fault) > 0 || len(r.Variant) > 0 {
-		return probes.Target{}, nothing, usagef("--fault and --variant go with --reference")
+		return usagef("--fault and --variant go with --reference")
 	}
+	address, err := r.settle(r.URL, config)
+	if err != nil {
+		return err
+	}
+	if s.target, err = r.target(address, config); err != nil || r.DryRun {
+		return err
+	}
+	if s.roots, err = r.trusted(); err != nil {
+		return err
+	}
+	return r.start(s, config, to)
+}
+
+func (r *runCommand) setReference(s *scene, config *Config) error {
+	if r.URL != "" || r.Config != "" || r.vantage != (vantage{}) {
+		return usagef("--reference tests the built-in deployment: leave out the URL, --config and what says where to look from")
+	}
+	server, err := startReference(r.Fault, r.Variant, "")
+	if err != nil {
+		return err
+	}
+	s.closes = append(s.closes, server.Close)
+	s.target, s.roots = r.limit(referenceTarget(server, r.Variant), config), server.Roots()
+	return nil
+}
+
+// start starts what stands in for parties that are not under test.
+func (r *runCommand) start(s *scene, config *Config, to io.Writer) (err error) {
+	if r.AS != "" {
+		return r.standIn(s, config)
+	}
+	upstream := ""
+	if r.Stub != "" {
+		if upstream, err = r.startStub(s, config, to); err != nil {
+			return err
+		}
+	}
+	if r.Lab.set {
+		return r.startLab(s, upstream, to)
+	}
+	return nil
+}
+
+// target is what flags and configuration say of the deployment.
+func (r *runCommand) target(address string, config *Config) (probes.Target, error) {
 	target := probes.Target{
-		URL: config.URL, Origins: config.Browser.Allow, Steps: steps(config), Scopes: config.Scopes,
+		URL: or(address, r.AS), Origins: config.Browser.Allow, Steps: steps(config), Scopes: config.Scopes,
 		OtherResource: config.Resources.Other, Authorized: r.Authorized || config.Authorized,
-		Operations: operations(config), State: config.State.probed(),
-	}
-	if r.URL != "" {
-		target.URL = r.URL
+		Operations: operations(config), State: config.State.probed(), ScopeImplies: config.Implies,
 	}
 	if effect := config.Effect; effect.Do.Name != "" {
 		target.Effect = &probes.Effect{Do: probes.ToolCall(effect.Do), See: probes.ToolCall(effect.See), Scopes: effect.Scopes}
@@ -111,19 +148,22 @@ func (r *runCommand) target(config *Config) (probes.Target, func() error, error)
 		target.Tool = &probes.ToolCall{Name: config.Tool.Name, Arguments: config.Tool.Arguments}
 	}
 	err := checkURL(target.URL, target.Authorized)
-	if err != nil {
-		return target, nothing, err
+	if err != nil || r.DryRun { // which needs no secrets
+		return target, err
 	}
-	if r.DryRun {
-		return target, nothing, nil // needs no secrets
+	if r.Lab.set {
+		if r.User != "" {
+			return target, usagef("--lab-as brings users of its own: leave out --user")
+		}
+		return r.limit(target, config), nil
 	}
 	if target.Users, err = users(config, r.User, r.PasswordFile); err != nil {
-		return target, nothing, err
+		return target, err
 	}
 	if target.Clients, err = clients(config); err != nil {
-		return target, nothing, err
+		return target, err
 	}
-	return r.limit(target, config), nothing, nil
+	return r.limit(target, config), nil
 }
 
 // limit sets what the probes may do.
@@ -186,15 +226,21 @@ func prepare(dir string) error {
 }
 
 // test runs the checks. An interruption ends the run early, with a report.
-func (r *runCommand) test(target probes.Target, config *Config, out *output) (*reports.Report, error) {
+func (r *runCommand) test(s *scene, config *Config, out *output) (*reports.Report, error) {
 	ctx, interrupts := interruptible(func() {
 		fmt.Fprintln(out.stderr) //nolint:errcheck // the process ends
 		complain(out.stderr, errors.New("interrupted again: what was created is left behind, and nothing is reported"), reports.ExitInterrupted)
 	})
 	defer interrupts.close()
-	client := wire.NewClient(r.limits(&target, config), nil)
+	client := wire.NewClient(r.limits(&s.target, config), s.tls())
 	defer client.Close()
-	agents, err := openAgents(ctx, r.UserAgent, or(r.Browser, config.Browser.Path), client)
+	if err := s.awaitTrust(ctx, client); err != nil {
+		if ctx.Err() != nil {
+			return nil, exitCode(reports.ExitInterrupted)
+		}
+		return nil, err
+	}
+	agents, err := openAgents(ctx, r.UserAgent, s.browser(ctx, client, or(r.Browser, config.Browser.Path)), client)
 	if err != nil {
 		return nil, err
 	}
@@ -204,10 +250,10 @@ func (r *runCommand) test(target probes.Target, config *Config, out *output) (*r
 	progress := reports.StartProgress(out.stderr, live, style)
 	defer progress.Close()
 	defer context.AfterFunc(ctx, func() { progress.Phase("interrupted: removing what was created") })()
-	progress.Phase("looking at " + target.URL)
+	progress.Phase("looking at " + or(r.AS, s.target.URL))
 	judge := func(agent probes.UserAgent, filter string) (*reports.Report, error) {
 		interrupts.listen()
-		deployment, err := probes.Open(ctx, target, client, agent)
+		deployment, err := probes.Open(ctx, s.target, client, agent)
 		if err != nil {
 			return nil, &usageError{err}
 		}

@@ -112,6 +112,13 @@ func (c *containment) answer(ev *fetch.EventRequestPaused) {
 	}
 	c.mu.Unlock()
 
+	if v != nil && v.stages(u) {
+		c.show(ev, v.stage.document)
+		return
+	}
+	if v != nil && ev.ResponseStatusCode == 0 && !v.Inside(u) {
+		v.loads(u, ev)
+	}
 	inside := v != nil && v.Inside(u)
 	page := ev.ResourceType == network.ResourceTypeDocument
 	switch {
@@ -125,13 +132,18 @@ func (c *containment) answer(ev *fetch.EventRequestPaused) {
 		if v.unwatched(ev.FrameID) {
 			v.leave(withFragment(u, ev.Request), ev.Request)
 		}
-		_, _ = chromedp.CallBrowser(c.ctx, fetch.FulfillRequest, fetch.FulfillRequestParams{
-			RequestID: ev.RequestID, ResponseCode: 200, Body: []byte(landed),
-			ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type", Value: "text/html"}},
-		})
+		c.show(ev, landed)
 	default:
 		c.fail(ev)
 	}
+}
+
+// show answers a request with a document of ours.
+func (c *containment) show(ev *fetch.EventRequestPaused, document string) {
+	_, _ = chromedp.CallBrowser(c.ctx, fetch.FulfillRequest, fetch.FulfillRequestParams{
+		RequestID: ev.RequestID, ResponseCode: 200, Body: []byte(document),
+		ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type", Value: "text/html"}},
+	})
 }
 
 // pass looks at the answer to a request of a popup that is not watched yet. If

@@ -198,12 +198,36 @@
     return move.press < 0 ? enter(last) : press(elements[move.press]);
   }
 
+  // sends describes the form that a move would send, without sending it.
+  function sends(move) {
+    const el = elements[move.press] ?? elements[move.fill[0]?.control];
+    if (el?.tagName === 'A') return { method: 'get', action: absolute(attr(el, 'href')), fields: [] };
+    const form = el?.form;
+    if (!form) return null;
+    const submitter = el.type === 'submit' || el.type === 'image' ? el : null;
+    if (move.press >= 0 && !submitter) return null;
+    const data = new FormData(form);
+    if (submitter?.name) data.append(submitter.name, submitter.value);
+    for (const { control, value } of move.fill) if (elements[control].name) data.set(elements[control].name, value);
+    for (const i of move.tick) if (elements[i].name && !elements[i].checked) data.append(elements[i].name, elements[i].value);
+    return {
+      method: attr(submitter, 'formmethod') || attr(form, 'method') || 'get',
+      action: absolute(attr(submitter, 'formaction') || attr(form, 'action') || location.href),
+      fields: [...data].filter(([, value]) => typeof value === 'string'),
+    };
+  }
+
+  // pressScripts follows every link that is a script.
+  function pressScripts() {
+    for (const el of walk(document)) if (el.tagName === 'A' && /^\s*(javascript|data|vbscript):/i.test(attr(el, 'href'))) el.click();
+  }
+
   const find = (selector) => {
     for (const el of document.querySelectorAll(selector)) if (shown(el)) return el;
   };
 
   globalThis.mcpassay = {
-    look, act,
+    look, act, view, sends, pressScripts,
     has: (selector) => !!find(selector),
     fill: (selector, value) => fill(find(selector), value),
     press: (selector) => press(find(selector)),

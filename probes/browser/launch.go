@@ -57,6 +57,9 @@ type process struct {
 // Concurrency is how many visits can be under way at once.
 func (b *Browser) Concurrency() int { return cap(b.slots) }
 
+// RunsScripts says that it is a browser.
+func (b *Browser) RunsScripts() bool { return true }
+
 // Launch starts a browser. The context bounds the start, not the life.
 func Launch(ctx context.Context, opts Options) (*Browser, error) {
 	path, err := locate(opts.Path)
@@ -132,6 +135,9 @@ func (b *Browser) flags() []chromedp.ExecAllocatorOption {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("dns-prefetch-disable", true),
 		chromedp.Flag("no-pings", true),
+		// Pages of ours that start a visit have no address: the browser would ask
+		// before it lets them lead to a deployment on loopback.
+		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,LocalNetworkAccessChecks"),
 	)
 	servers, bypass := proxies(httpproxy.FromEnvironment())
 	opts = append(opts, chromedp.Flag("proxy-server", servers), chromedp.Flag("proxy-bypass-list", bypass))

@@ -42,7 +42,7 @@ func do[T any](ctx context.Context, t *tab, call string, args ...any) (T, error)
 	if err != nil {
 		return zero, replaced(ctx, err)
 	}
-	encoded, err := json.Marshal(args)
+	encoded, err := json.Marshal(append([]any{}, args...))
 	if err != nil {
 		return zero, err
 	}

@@ -20,6 +20,7 @@ type record struct {
 	landing probes.Landing
 	shown   []cdp.LoaderID                    // landing.Pages
 	raw     map[network.RequestID]http.Header // headers as they came, with cookies
+	staged  string                            // URL of a page of ours, which is not the deployment's
 	closed  bool
 	left    chan struct{} // closed when the visit leaves the deployment
 }
@@ -98,7 +99,7 @@ func (r *record) headers(ev *network.EventResponseReceivedExtraInfo) {
 func (r *record) document(ev *network.EventResponseReceived, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || r.landing.Redirect != nil { // then it is one of ours
+	if r.closed || r.landing.Redirect != nil || ev.Response.URL == r.staged { // then it is one of ours
 		return
 	}
 	p := probes.Page{URL: ev.Response.URL, Status: int(ev.Response.Status), Header: header(ev.Response.Headers), Took: took}
@@ -113,7 +114,7 @@ func (r *record) document(ev *network.EventResponseReceived, took time.Duration)
 func (r *record) describe(document cdp.LoaderID, view *signin.View) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || r.landing.Redirect != nil {
+	if r.closed || r.landing.Redirect != nil || view.URL == r.staged {
 		return
 	}
 	last := len(r.shown) - 1

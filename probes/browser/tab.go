@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/mcpassay/mcpassay/probes/signin"
@@ -34,6 +36,7 @@ type tab struct {
 	*chromedp.Target
 	ctx   context.Context // chromedp keeps the target in it
 	visit *visit
+	frame cdp.FrameID // if it stands for a frame within its page
 
 	mu       sync.Mutex
 	acted    time.Time // when the user last did something, or the document came
@@ -52,7 +55,7 @@ type sent struct {
 }
 
 // top is the id of the tab's top frame.
-func (t *tab) top() cdp.FrameID { return cdp.FrameID(t.TargetID) }
+func (t *tab) top() cdp.FrameID { return cmp.Or(t.frame, cdp.FrameID(t.TargetID)) }
 
 // watch follows the events of the tab. They come in order, and one at a time.
 func (t *tab) watch() error {
@@ -82,6 +85,8 @@ func (t *tab) watch() error {
 			}
 		case *page.EventWindowOpen:
 			t.opens(ev.URL)
+		case *runtime.EventBindingCalled:
+			t.visit.told(ev)
 		case *page.EventJavascriptDialogOpening:
 			go t.dismiss(ev)
 		}

@@ -21,6 +21,7 @@ type visit struct {
 	*record
 	guide *signin.Guide
 	main  context.Context // chromedp keeps the first tab in it
+	stage *stage          // the page that starts the visit, if there is one
 
 	mu     sync.Mutex
 	tabs   []*tab // the last is in front
@@ -29,34 +30,12 @@ type visit struct {
 
 // Authorize takes a user through the authorization request of the visit.
 func (b *Browser) Authorize(ctx context.Context, v probes.Visit) (*probes.Landing, error) {
-	select {
-	case b.slots <- struct{}{}:
-		defer func() { <-b.slots }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	if v.Pace != nil {
-		if err := v.Pace(ctx); err != nil {
-			return nil, err
-		}
-	}
-	p, err := b.process(ctx)
+	alone, err := b.Browse(ctx)
 	if err != nil {
 		return nil, err
 	}
-	main, cancel := chromedp.NewContext(p.ctx, chromedp.WithNewBrowserContext())
-	defer b.closing.Go(func() { discard(p.ctx, main, cancel) })
-	if err := chromedp.Do(main); err != nil {
-		return nil, fmt.Errorf("open a tab: %w", err)
-	}
-	w := &visit{Visit: v, record: newRecord(), main: main, popups: map[target.ID]*popup{}}
-	w.guide = signin.Begin(&w.Visit)
-	defer p.admit(chromedp.FromContext(main).BrowserContextID, w)()
-	if err := w.show(main); err != nil {
-		return nil, err
-	}
-	err = w.run(ctx, b.opts.Timeout)
-	return w.end(ctx, w.close(), err)
+	defer alone.Close()
+	return alone.Visit(ctx, v)
 }
 
 // discard closes the tabs of a visit with the browser context they are in. To
@@ -83,15 +62,20 @@ func (v *visit) run(caller context.Context, limit time.Duration) error {
 		case <-ctx.Done():
 		}
 	}()
-	res, err := chromedp.Call(ctx, page.Navigate, page.NavigateParams{URL: v.URL})
+	res, err := chromedp.Call(ctx, page.Navigate, page.NavigateParams{URL: v.begins()})
 	if err != nil {
 		return err
 	}
 	if res.ErrorText != "" && res.ErrorText != "net::ERR_ABORTED" {
 		return fmt.Errorf("open %s: %s", signin.Where(v.URL, ""), res.ErrorText)
 	}
-	if err := v.configured(ctx); err != nil {
-		return err
+	if v.Framed {
+		return v.framed(ctx)
+	}
+	if v.Until < probes.BeforeLogin {
+		if err := v.configured(ctx); err != nil {
+			return err
+		}
 	}
 	return v.follow(ctx)
 }
@@ -109,6 +93,10 @@ func (v *visit) follow(ctx context.Context) error {
 			quiet = short
 		}
 		move, verdict := v.guide.Next(view)
+		stops := v.guide.Stops(view, move)
+		if stops && v.Until == probes.LookOnly {
+			move, verdict = signin.Move{}, nil
+		}
 		final := verdict != nil || move.Purpose == signin.Stay || mark == pressed
 		certain := view.Inert && mark != pressed && !v.refreshes() // a second look would show the same
 		if final && !certain && (quiet == short || mark != last) {
@@ -116,6 +104,9 @@ func (v *visit) follow(ctx context.Context) error {
 			continue
 		}
 		last = mark
+		if stops {
+			return v.offered(ctx, view)
+		}
 		switch {
 		case verdict != nil:
 			return verdict

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"time"
 
@@ -29,7 +28,8 @@ func New(transport http.RoundTripper) *Agent { return &Agent{transport: transpor
 type visit struct {
 	probes.Visit
 	transport http.RoundTripper
-	jar       http.CookieJar
+	jar       *jar
+	from      string // origin of the page that starts the next request; empty: none of another site
 	guide     *signin.Guide
 	landing   *probes.Landing
 	page      *document // the one shown; nil once the visit has left
@@ -37,29 +37,11 @@ type visit struct {
 
 // Authorize takes a user through the authorization request of the visit.
 func (a *Agent) Authorize(ctx context.Context, v probes.Visit) (*probes.Landing, error) {
-	jar, err := cookiejar.New(nil)
+	alone, err := a.Browse(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w := &visit{Visit: v, transport: a.transport, jar: jar, landing: &probes.Landing{}}
-	w.guide = signin.Begin(&w.Visit)
-	start, err := url.Parse(v.URL)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.open(ctx, submission{method: http.MethodGet, url: start}); err != nil {
-		return nil, err
-	}
-	if err := w.configured(ctx); err != nil {
-		return nil, err
-	}
-	if err := w.follow(ctx); err != nil {
-		return nil, err
-	}
-	if n := len(w.landing.Pages); n > 0 {
-		w.landing.Page = &w.landing.Pages[n-1]
-	}
-	return w.landing, nil
+	return alone.Visit(ctx, v)
 }
 
 // follow does on each page what the guide says, until that is to stay or the
@@ -74,6 +56,9 @@ func (v *visit) follow(ctx context.Context) error {
 		}
 		view := v.page.view()
 		move, err := v.guide.Next(view)
+		if v.stops(view, move) {
+			return v.unguided(err)
+		}
 		if err != nil && v.page.scripted {
 			return fmt.Errorf("%w, by scripts perhaps: %w", err, probes.ErrNeedsBrowser)
 		}

@@ -74,11 +74,14 @@ func (v *visit) send(ctx context.Context, s submission) (next *submission, err e
 	if s.contentType != "" {
 		req.Header.Set("Content-Type", s.contentType)
 	}
-	if v.page != nil && s.method == http.MethodPost {
+	switch {
+	case v.page != nil && s.method == http.MethodPost:
 		req.Header.Set("Origin", probes.Origin(v.page.url)) // servers check it against forgery
 		req.Header.Set("Referer", v.page.url.String())
+	case v.from != "":
+		v.starts(req)
 	}
-	for _, c := range v.jar.Cookies(s.url) {
+	for _, c := range v.jar.get(s.url, s.method, v.from) {
 		req.AddCookie(c)
 	}
 	began := time.Now()
@@ -89,7 +92,7 @@ func (v *visit) send(ctx context.Context, s submission) (next *submission, err e
 	}
 	defer func() { _ = res.Body.Close() }()
 	v.sent(s, res.StatusCode)
-	v.jar.SetCookies(s.url, res.Cookies())
+	v.jar.set(s.url, res.Cookies())
 	if next, err := redirect(s, res); err != nil || next != nil {
 		v.landing.Steps[len(v.landing.Steps)-1].Header = res.Header
 		return next, err
@@ -99,6 +102,21 @@ func (v *visit) send(ctx context.Context, s submission) (next *submission, err e
 		return nil, fmt.Errorf("read %s: %w", signin.Where(s.url.String(), ""), err)
 	}
 	return nil, v.show(s.url, res, body, time.Since(began))
+}
+
+// starts says of a request, as browsers do, which page starts it.
+func (v *visit) starts(req *http.Request) {
+	if req.Method == http.MethodPost {
+		req.Header.Set("Origin", v.from)
+	}
+	site := "cross-site"
+	if v.from == probes.Origin(req.URL) {
+		site = "same-origin"
+	}
+	req.Header.Set("Referer", v.from+"/")
+	req.Header.Set("Sec-Fetch-Site", site)
+	req.Header.Set("Sec-Fetch-Mode", "navigate")
+	req.Header.Set("Sec-Fetch-Dest", "document")
 }
 
 // redirect returns the request that the answer redirects to, as the Fetch
@@ -140,7 +158,8 @@ func (v *visit) show(u *url.URL, res *http.Response, body []byte, took time.Dura
 	} else {
 		d.plain = string(body)
 	}
-	v.page = d
+	v.page, v.from = d, ""
+	v.landing.Loads = append(v.landing.Loads, d.loads(func(u *url.URL) bool { return !v.Inside(u) })...)
 	v.landing.Pages = append(v.landing.Pages, probes.Page{
 		URL: u.String(), Status: res.StatusCode, Header: res.Header, Title: d.title(), Text: d.text(), Took: took,
 	})

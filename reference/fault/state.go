@@ -24,6 +24,13 @@ var (
 	ConnectionIdentity   = declare("connection-identity", "takes all requests of a connection for the user of its first one")
 	ReplayAcrossSessions = declare("replay-across-sessions", "replays a stream to whoever names one of its events")
 
+	ScopeHierarchyIgnored = declare("scope-hierarchy-ignored", "refuses a scope that implies the one that is needed")
+	VersionHeaderDemanded = declare("version-header-demanded", "refuses requests of revision 2025-03-26, which has no MCP-Protocol-Version")
+	BindsEverywhere       = declare("binds-everywhere", "listens on every address of its machine although it is meant for loopback")
+	PrivateScheme         = declare("own-scheme", "demands tokens in a way of its own and says nothing of where they come from",
+		"rs-401-bearer-challenge", "rs-prm-discoverable")
+	ResourceSpeltAsAsked = declare("resource-spelt-as-asked", "takes the case of its own identifier for part of its name")
+
 	ScopeFirstMember = declare("scope-first-member", "decides about scope by the first of two JSON members of a name, and runs the last")
 	ScopeFirstOfMany = declare("scope-first-of-batch", "decides about scope by the first message of a batch, and runs them all")
 	ScopeExactMember = declare("scope-exact-member", "decides about scope by members spelled exactly, and runs members spelled in any case")

@@ -27,7 +27,23 @@ var (
 	ScriptedRedirect = Variant{"scripted-redirect", "redirects by script from a page instead of by status 302"}
 	FormPostConsent  = Variant{"cancel-first", "puts the refusing button first and names fields unusually on its login and consent pages"}
 	ModernOnly       = Variant{"modern-only", "speaks only revision 2026-07-28 of MCP, which has no sessions"}
+	RemembersConsent = Variant{"remembers-consent", "remembers the approval of clients that are answered at an https host of their own"}
+	DPoPNonces       = Variant{"dpop-nonces", "takes DPoP proofs only with a nonce of its own"}
 	OpaqueTokens     = Variant{"opaque-tokens", "issues opaque access tokens"}
+	TLS              = Variant{"tls", "speaks https everywhere, with certificates of a private authority"}
+
+	LocalhostRefused   = Variant{"localhost-refused", "registers loopback redirect URIs by address only, and none under the name localhost"}
+	RefreshGracePeriod = Variant{"refresh-grace-period", "takes a refresh token again for a second after its use, for the sake of clients that refresh in parallel"}
+	ConsentTokenOnce   = Variant{"consent-token-once", "gives each showing of its consent page a token of its own, and takes only the last"}
+	KeyRotation        = Variant{"key-rotation", "changes its signing key during the run, announced by its key set"}
+	ClockAhead         = Variant{"clock-ahead", "has a clock that is five minutes fast"}
+	ClockBehind        = Variant{"clock-behind", "has a clock that is five minutes slow"}
+
+	Slow                  = Variant{"slow", "takes its time for every answer"}
+	RateLimited           = Variant{"rate-limited", "answers requests that come too fast with 429 and Retry-After"}
+	Firewall              = Variant{"firewall", "has a firewall before it that answers what looks like an attack with a page of its own"}
+	SinglePageApplication = Variant{"single-page-application", "answers 200 with the same page for every path that nothing is at"}
+	ScriptedLogin         = Variant{"scripted-login", "renders its login form by script, and submits it so"}
 )
 
 // All returns every variant.
@@ -35,7 +51,9 @@ func All() []Variant {
 	return []Variant{
 		PathIssuer, OIDCOnly, AudienceArray, ErrorPage, ConsentAlways, NoConsent, ManyChallenges, OddChallenge,
 		NoRefreshTokens, ExtraClaims, RootMetadataOnly, NoRegistration, ScriptedRedirect, FormPostConsent, OpaqueTokens,
-		ModernOnly,
+		ModernOnly, RemembersConsent, TLS, DPoPNonces,
+		LocalhostRefused, RefreshGracePeriod, ConsentTokenOnce, KeyRotation, ClockAhead, ClockBehind,
+		Slow, RateLimited, Firewall, SinglePageApplication, ScriptedLogin,
 	}
 }
 

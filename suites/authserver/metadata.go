@@ -258,7 +258,7 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.High,
 	Cites:    []suites.Cite{{Doc: "RFC 8414", Section: "2"}, {Doc: "RFC 8725", Section: "3.2"}},
 	Since:    suites.V20250326,
-	Covers:   []string{"asm-none-advertised"},
+	Covers:   []string{"asm-none-advertised", "as-cc-metadata-signing-algs"},
 	Remedy:   "Remove none from every list of signing algorithms, and refuse it.",
 	Faults:   []fault.Fault{fault.DiscoveryNone},
 	Specs: func(d *probes.Deployment) {

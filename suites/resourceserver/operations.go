@@ -37,9 +37,11 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.Critical,
 	Cites:    everyRequest,
 	Since:    suites.V20250326,
-	Covers:   []string{"rs-authorization-on-every-request", "rs-all-methods-protected", "tu-anonymous-401"},
-	Remedy:   "Put the guard in front of the whole endpoint rather than into handlers; what comes later in a connection or session needs its own token.",
-	Faults:   []fault.Fault{fault.OnlyInitializeGuarded, fault.ToolCallUnguarded, fault.NotificationUnguarded},
+	Covers: []string{
+		"rs-authorization-on-every-request", "rs-all-methods-protected", "tu-anonymous-401", "rs-authenticates-all-connections", "rs-local-http-restricted",
+	},
+	Remedy: "Put the guard in front of the whole endpoint rather than into handlers; what comes later in a connection or session needs its own token.",
+	Faults: []fault.Fault{fault.OnlyInitializeGuarded, fault.ToolCallUnguarded, fault.NotificationUnguarded},
 	Specs: func(d *probes.Deployment) {
 		tried := probes.Start(d, d.EveryMethod)
 		pairs := func(ctx SpecContext, want func(probes.Pair) bool) []probes.Pair {

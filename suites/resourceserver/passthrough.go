@@ -1,6 +1,7 @@
 package resourceserver
 
 import (
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -24,8 +25,8 @@ func visited(ctx SpecContext, d *probes.Deployment, visit *probes.Future[*probes
 	if len(v.Received) == 0 && !v.Answer.Served() {
 		suites.Undecided(d, reports.Configuration, "the tool that calls the upstream did not get as far: %s", v.Answer.Said())
 	}
-	if len(v.Received) == 0 {
-		suites.NotApplicable("no credential reached the upstream")
+	if v.Silent() {
+		suites.NotApplicable("no credential was observed to reach the upstream")
 	}
 	return v
 }
@@ -42,7 +43,9 @@ var _ = suites.Register(suites.Check{
 	Covers:   []string{"rs-no-token-passthrough"},
 	Remedy:   "Get a token of the server's own for the upstream: by token exchange (RFC 8693), on behalf of the user, or with the server's credentials. The upstream must never see a token that was issued for this server.",
 	Needs:    []suites.Need{suites.UpstreamSeen},
-	Faults:   []fault.Fault{fault.CallerTokenForwarded, fault.CallerTokenInQuery, fault.CallerTokenEncoded},
+	Faults: []fault.Fault{
+		fault.CallerTokenForwarded, fault.CallerTokenInQuery, fault.CallerTokenEncoded, fault.CallerTokenInAnswer,
+	},
 	Specs: func(d *probes.Deployment) {
 		visit := probes.Start(d, d.UpstreamVisit)
 		asCredential := func(in string) bool { return in == "header Authorization" || in == "header Proxy-Authorization" }
@@ -54,9 +57,13 @@ var _ = suites.Register(suites.Check{
 		It("in another header, even encoded", func(ctx SpecContext) {
 			Expect(visited(ctx, d, visit).Carrying(otherHeader)).To(BeEmpty(), "the client's own token reached the upstream")
 		})
-		It("in the query or in the body", func(ctx SpecContext) {
+		It("in the path, the query or the body", func(ctx SpecContext) {
 			elsewhere := func(in string) bool { return !strings.HasPrefix(in, "header") }
 			Expect(visited(ctx, d, visit).Carrying(elsewhere)).To(BeEmpty(), "the client's own token reached the upstream")
+		})
+		It("nor shown in what the tool answers, its error text included", func(ctx SpecContext) {
+			v := visited(ctx, d, visit)
+			Expect(probes.Carries(string(v.Answer.Body), v.Token)).To(BeFalse(), "the client's own token stands in the answer of the tool that calls the upstream")
 		})
 	},
 })
@@ -91,8 +98,11 @@ var _ = suites.Register(suites.Check{
 				}
 				opaque = append(opaque, c.In)
 			}
-			suites.Review("what reached the upstream (%s) is no JWT of the user: see whether it is a token of this user's or one key for everybody, and who keeps users apart then",
-				strings.Join(opaque, ", "))
+			if slices.ContainsFunc(own, v.Again) {
+				suites.Review("the same credential reached the upstream with two tokens (%s): it looks like a key of the server's own. If it stands for every user, see who keeps users apart",
+					strings.Join(opaque, ", "))
+			}
+			suites.Review("what reached the upstream (%s) is no JWT of the user, and another one with every token: see whether it is a token of this user's", strings.Join(opaque, ", "))
 		})
 	},
 })

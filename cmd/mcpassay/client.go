@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/reports"
+	"github.com/mcpassay/mcpassay/suites"
+	"github.com/mcpassay/mcpassay/suites/client"
+)
+
+type clientCommand struct {
+	Command []string `arg:"" passthrough:"" optional:"" help:"Command line of the client, after --. The URL of the MCP server becomes its last argument."`
+
+	Spec        string        `default:"2026-07-28" enum:"2025-03-26,2025-06-18,2025-11-25,2026-07-28" help:"Revision of MCP that the deployments speak (default: ${default})."`
+	Check       []string      `placeholder:"ID" help:"Check to make; repeatable. Default: all."`
+	Timeout     time.Duration `default:"30s" help:"How long the client may take in one situation (default: ${default})."`
+	Concurrency int           `default:"2" help:"Situations at once (default: ${default})."`
+	Strict      bool          `help:"Warnings fail the gate."`
+	Out         string        `default:"mcpassay-report" placeholder:"DIR" help:"Folder for the reports (default: ${default})."`
+}
+
+// Run certifies a client that is started as a command.
+func (c *clientCommand) Run(out *output) error {
+	for len(c.Command) > 0 && c.Command[0] == "--" {
+		c.Command = c.Command[1:]
+	}
+	if len(c.Command) == 0 {
+		return usagef("which client? mcpassay client -- COMMAND…")
+	}
+	if err := prepare(c.Out); err != nil {
+		return err
+	}
+	ctx, interrupts := interruptible(func() {
+		complain(out.stderr, errors.New("interrupted again: nothing is reported"), reports.ExitInterrupted)
+	})
+	defer interrupts.close()
+	style, live := styleOf(out.stderr)
+	progress := reports.StartProgress(out.stderr, live, style)
+	defer progress.Close()
+	started := &command{line: commandLine(c.Command), timeout: c.Timeout}
+	progress.Started(len(client.Catalogue()))
+	progress.Phase("putting the client in front of deployments")
+	report, grid, err := client.Run(ctx, client.Options{
+		Client: started, Name: started.line, Revision: suites.Revision(c.Spec), Only: c.Check, Concurrency: c.Concurrency,
+		Tool: versionLine(), Settled: progress.Settled,
+	})
+	if err != nil {
+		return &usageError{err}
+	}
+	progress.Close()
+	return c.report(report, grid, out)
+}
+
+func (c *clientCommand) report(report *reports.Report, grid client.Grid, out *output) error {
+	if err := reports.WriteFolder(c.Out, report, c.Strict); err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
+	for _, s := range client.Situations() {
+		if cell, ok := grid[s.ID]; ok {
+			fmt.Fprintf(w, "%s\t%s\ta deployment that %s\n", s.ID, cell, s.Doc) //nolint:errcheck // reported by Flush
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	style, _ := styleOf(out.stdout)
+	style.Folder = c.Out
+	if err := reports.Summary(out.stdout, report, style); err != nil {
+		return err
+	}
+	if code := report.Exit(c.Strict); code != reports.ExitPassed {
+		return exitCode(code)
+	}
+	return nil
+}
+
+// commandLine joins arguments into a line for the shell. A single one is a line
+// already.
+func commandLine(args []string) string {
+	if len(args) == 1 {
+		return args[0]
+	}
+	line := ""
+	for i, arg := range args {
+		if i > 0 {
+			line += " "
+		}
+		line += shellQuote(arg)
+	}
+	return line
+}
+
+// command is a client that is started anew for each situation.
+type command struct {
+	line    string
+	timeout time.Duration
+}
+
+func (c *command) Connect(ctx context.Context, o client.Offer) (*launch.Exit, error) {
+	env, err := o.Variables()
+	if err != nil {
+		return nil, err
+	}
+	return launch.Run(ctx, launch.Command{Shell: c.line, URL: o.URL, Env: env, Timeout: c.timeout})
+}

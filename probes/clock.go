@@ -1,0 +1,33 @@
+package probes
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/mcpassay/mcpassay/probes/wire"
+)
+
+// tolerated is a difference of clocks that the Date header cannot tell from the
+// way an answer takes.
+const tolerated = 3 * time.Second
+
+// readClock learns how fast the deployment's clock is, so that what is said to
+// have expired has expired for it too.
+func (b *bench) readClock(res *wire.Response) {
+	date, err := http.ParseTime(res.Header.Get("Date"))
+	if err != nil {
+		return
+	}
+	ahead := date.Sub(res.At.Truncate(time.Second))
+	if ahead.Abs() <= tolerated {
+		return
+	}
+	b.ahead.Store(int64(ahead))
+	if b.Target.Lab != nil {
+		b.Target.Lab.SetAhead(ahead)
+	}
+}
+
+// Now is the deployment's time, as far as it tells. It is known once the
+// deployment has been discovered.
+func (d *Deployment) Now() time.Time { return time.Now().Add(time.Duration(d.ahead.Load())) }

@@ -1,0 +1,84 @@
+package suites_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/mcpassay/mcpassay/probes"
+	"github.com/mcpassay/mcpassay/probes/wire"
+	"github.com/mcpassay/mcpassay/reference"
+	"github.com/mcpassay/mcpassay/reference/fault"
+	"github.com/mcpassay/mcpassay/reports"
+	"github.com/mcpassay/mcpassay/suites"
+)
+
+// judgedInBrowser are the checks that nothing but a browser can judge. The kill
+// matrix, which has none, finds them inapplicable; TestMutantsInBrowser proves them.
+var judgedInBrowser = map[string]bool{
+	"as-pages-not-framed": true, "as-xss-client-metadata": true, "as-xss-request-parameters": true,
+}
+
+// alsoInBrowser are checks that the kill matrix proves, but that rest on what
+// browsers do with cookies and with requests of other sites: with the faults to
+// prove them by once more.
+var alsoInBrowser = map[string][]fault.Fault{
+	"as-consent-csrf":              {fault.ConsentForged, fault.ConsentAnySession},
+	"as-consent-denial":            {fault.ConsentDenialIgnored},
+	"as-login-csrf":                {fault.LoginForged},
+	"as-session-fixation":          {fault.SessionFixed},
+	"as-session-cookie-attributes": {fault.CookieScriptable},
+	"as-pages-leak-nothing":        {fault.PagesThirdParty},
+	"as-transaction-browser-bound": {fault.TransactionAnywhere},
+	"as-transactions-apart":        {fault.TransactionPerBrowser},
+	"as-consent-silent-code":       {fault.ConsentRemembered},
+	"as-return-parameters":         {fault.PagesReturn},
+}
+
+// TestMutantsInBrowser is the kill matrix of the checks that need a browser. They
+// share one.
+func TestMutantsInBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes most of a minute")
+	}
+	b := launch(t)
+	defer b.Close() //nolint:errcheck // nothing depends on it
+	judge := func(t *testing.T, o reference.Options, filter string) *reports.Report {
+		return judgeBy(t, o, filter, func(*wire.Client) (probes.UserAgent, string) { return b, "browser" }, nil)
+	}
+	claims := map[fault.Fault][]string{}
+	var all []string
+	for _, c := range suites.Catalogue() {
+		faults := alsoInBrowser[c.ID]
+		if judgedInBrowser[c.ID] {
+			faults = c.Faults
+		}
+		if len(faults) > 0 {
+			all = append(all, c.ID)
+		}
+		for _, f := range faults {
+			claims[f] = append(claims[f], c.ID)
+		}
+	}
+	sound := judge(t, reference.Options{}, strings.Join(all, " || "))
+	for i := range sound.Results {
+		if r := &sound.Results[i]; r.Outcome != reports.Pass {
+			t.Error(describe(r))
+		}
+	}
+	m := newMatrix()
+	for f, ids := range claims {
+		t.Run(f.ID, func(t *testing.T) {
+			report := judge(t, reference.Options{Faults: []fault.Fault{f}}, strings.Join(ids, " || "))
+			for i := range report.Results {
+				r := &report.Results[i]
+				if !judgedBad(r.Outcome) {
+					t.Errorf("does not notice a deployment that %s\n%s", f.Doc, describe(r))
+				}
+				m.note(r, true)
+			}
+		})
+	}
+	for id := range judgedInBrowser {
+		m.everyAssertionOf(t, id)
+	}
+}

@@ -1,0 +1,98 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mcpassay/mcpassay/fixtures/testclient"
+	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/reports"
+	"github.com/mcpassay/mcpassay/suites"
+)
+
+// bundled is the test client, within this process.
+type bundled []testclient.Defect
+
+func (b bundled) Connect(ctx context.Context, o Offer) (*launch.Exit, error) {
+	err := testclient.Run(ctx, testclient.Options{URL: o.URL, Revision: string(o.Revision), Context: o.Context, Defects: b})
+	if err != nil {
+		return &launch.Exit{Code: 1, Output: err.Error()}, nil //nolint:nilerr // it is how the client ended
+	}
+	return &launch.Exit{}, nil
+}
+
+func judge(t *testing.T, r suites.Revision, defects ...testclient.Defect) (*reports.Report, Grid) {
+	t.Helper()
+	report, grid, err := Run(t.Context(), Options{Client: bundled(defects), Name: "bundled", Revision: r, Concurrency: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report, grid
+}
+
+func describe(r *reports.Result) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s: %s", r.ID, r.Outcome, r.Message)
+	for _, f := range r.Facets {
+		fmt.Fprintf(&b, "\n\t%s: %s: %s", f.Outcome, f.Title, f.Message)
+	}
+	return b.String()
+}
+
+// TestSoundClient shows that a client without a defect passes every check in every
+// situation, in each revision.
+func TestSoundClient(t *testing.T) {
+	for _, revision := range []suites.Revision{suites.V20251125, suites.V20260728} {
+		report, grid := judge(t, revision)
+		for i := range report.Results {
+			if r := &report.Results[i]; r.Outcome != reports.Pass && r.Outcome != reports.NotApplicable {
+				t.Errorf("%s: %s", revision, describe(r))
+			}
+		}
+		for _, s := range Situations() {
+			want := map[Ending]Cell{Works: CellWorks, Refuses: CellRefuses}[s.Ends]
+			if s.binds(revision) && grid[s.ID] != want {
+				t.Errorf("%s: before a deployment that %s: %q, want %q", revision, s.Doc, grid[s.ID], want)
+			}
+		}
+	}
+}
+
+// TestDefects shows that every check notices each defect that it claims, and that
+// no other fails unless the defect's declaration names it.
+func TestDefects(t *testing.T) {
+	claims := map[testclient.Defect][]string{}
+	for _, c := range Catalogue() {
+		for _, d := range c.Defects {
+			claims[d] = append(claims[d], c.ID)
+		}
+	}
+	kills := 0
+	for _, d := range testclient.All() {
+		claimed := claims[d]
+		if len(claimed) == 0 {
+			t.Errorf("no check claims to catch a client that %s", d.Doc)
+		}
+		report, _ := judge(t, suites.V20260728, d)
+		for i := range report.Results {
+			r := &report.Results[i]
+			bad := r.Outcome == reports.Fail || r.Outcome == reports.Warn ||
+				d == testclient.DoesNothing && r.Outcome == reports.Inconclusive
+			expected := slices.Contains(claimed, r.ID)
+			switch {
+			case bad && expected:
+				kills++
+			case expected:
+				t.Errorf("does not notice a client that %s\n%s", d.Doc, describe(r))
+			case bad && d != testclient.DoesNothing && !slices.Contains(d.AlsoFails(), r.ID):
+				t.Errorf("fails on a client that %s, which does not name it\n%s", d.Doc, describe(r))
+			case d == testclient.DoesNothing && r.Outcome == reports.Pass:
+				t.Errorf("passes a client that does nothing\n%s", describe(r))
+			}
+		}
+	}
+	t.Logf("%d checks, %d situations, %d defects: %d kills", len(Catalogue()), len(Situations()), len(testclient.All()), kills)
+}

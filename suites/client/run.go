@@ -1,0 +1,318 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/reference"
+	"github.com/mcpassay/mcpassay/reports"
+	"github.com/mcpassay/mcpassay/suites"
+)
+
+// A Client is what is under test. Connect takes it to a deployment and says how it
+// ended; the error is for a client that could not be started at all.
+type Client interface {
+	Connect(ctx context.Context, o Offer) (*launch.Exit, error)
+}
+
+// An Offer is a deployment that a client is to connect to.
+type Offer struct {
+	URL       string // of the MCP server
+	Contract  string // name of the situation that test fixtures know
+	Situation string // our own
+	Revision  suites.Revision
+	Context   ContextOf // with the contract's name under "name"; nil: none
+}
+
+// Variables are the environment of a test fixture (the contract of the official
+// conformance tool), and the id of our own case beside it.
+func (o *Offer) Variables() ([]string, error) {
+	vars := []string{
+		"MCP_CONFORMANCE_SCENARIO=" + o.Contract,
+		"MCP_CONFORMANCE_PROTOCOL_VERSION=" + string(o.Revision),
+		"MCPASSAY_SITUATION=" + o.Situation,
+	}
+	if o.Context != nil {
+		said, err := json.Marshal(o.Context)
+		if err != nil {
+			return nil, err
+		}
+		vars = append(vars, "MCP_CONFORMANCE_CONTEXT="+string(said))
+	}
+	return vars, nil
+}
+
+// Options say what to judge.
+type Options struct {
+	Client      Client
+	Name        string          // of the client, for the report
+	Revision    suites.Revision // default: the newest
+	Only        []string        // ids of checks; empty: all
+	Concurrency int             // situations at once; default 2
+	Tool        string
+	Settled     func(reports.Result)
+}
+
+// A Cell is how far a client got in a situation.
+type Cell string
+
+// The cells of the grid.
+const (
+	CellWorks      Cell = "works"
+	CellRefuses    Cell = "refuses correctly"
+	CellProceeds   Cell = "proceeds although it must not"
+	CellGivesUp    Cell = "fails although it need not"
+	CellNotReached Cell = "not reached"
+)
+
+// A Grid is how far a client got in each situation.
+type Grid map[string]Cell
+
+// Run puts the client into every situation that the checks ask for, each once and
+// each in front of a deployment of its own, and judges what it did.
+func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
+	if o.Revision == "" {
+		o.Revision = suites.Revisions[len(suites.Revisions)-1]
+	}
+	checks, err := chosen(o.Only)
+	if err != nil {
+		return nil, nil, err
+	}
+	report := &reports.Report{Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: "none", Start: time.Now()}
+	traces, troubles := o.collect(ctx, needed(checks, o.Revision))
+	grid := Grid{}
+	for id, t := range traces {
+		grid[id] = t.cell()
+		report.Chain = max(report.Chain, t.Exit.Took)
+	}
+	verdicts := map[string]map[string]Verdict{} // by check, then situation
+	for _, c := range checks {
+		verdicts[c.ID] = c.verdicts(o.Revision, traces)
+	}
+	for _, c := range checks {
+		if c.Consequence {
+			blame(c, verdicts)
+		}
+		r := c.result(o.Revision, verdicts[c.ID], traces, troubles)
+		report.Results = append(report.Results, r)
+		if o.Settled != nil {
+			o.Settled(r)
+		}
+	}
+	report.Interrupted = ctx.Err() != nil
+	report.Took = time.Since(report.Start)
+	return report, grid, nil
+}
+
+func chosen(ids []string) ([]*Check, error) {
+	if len(ids) == 0 {
+		return Catalogue(), nil
+	}
+	var all []*Check
+	for _, id := range ids {
+		c := Find(id)
+		if c == nil {
+			return nil, fmt.Errorf("no check on clients is called %q", id)
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// needed are the situations of the checks, each once.
+func needed(checks []*Check, r suites.Revision) []*Situation {
+	var all []*Situation
+	for _, c := range checks {
+		all = append(all, c.situations(r)...)
+	}
+	slices.SortFunc(all, func(a, b *Situation) int { return cmp.Compare(a.ID, b.ID) })
+	return slices.Compact(all)
+}
+
+// collect runs the client in the situations, some at once.
+func (o *Options) collect(ctx context.Context, in []*Situation) (map[string]*Trace, map[string]error) {
+	traces, troubles := map[string]*Trace{}, map[string]error{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	turns := make(chan struct{}, max(o.Concurrency, 2))
+	for _, s := range in {
+		turns <- struct{}{}
+		all.Go(func() {
+			defer func() { <-turns }()
+			t, err := o.stage(ctx, s)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				troubles[s.ID] = err
+				return
+			}
+			traces[s.ID] = t
+		})
+	}
+	all.Wait()
+	return traces, troubles
+}
+
+// stage puts the client in front of one deployment.
+func (o *Options) stage(ctx context.Context, s *Situation) (*Trace, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	var seen []*reference.Observation
+	lab := &Lab{Revision: o.Revision, Options: reference.Options{
+		Host: "localhost", ForClients: &reference.ClientLab{Unattended: true},
+		Observe: func(x *reference.Observation) {
+			mu.Lock()
+			defer mu.Unlock()
+			if len(seen) < maxSeen {
+				seen = append(seen, x)
+			}
+		},
+	}}
+	if s.Shape != nil {
+		s.Shape(lab)
+	}
+	server, err := reference.Start(lab.Options)
+	if err != nil {
+		return nil, err
+	}
+	offer := Offer{URL: server.ResourceServer.Endpoint(), Contract: s.contract(), Situation: s.ID, Revision: o.Revision}
+	if s.Context != nil {
+		offer.Context = s.Context(lab)
+		offer.Context["name"] = offer.Contract
+	}
+	exit, err := o.Client.Connect(ctx, offer)
+	if closed := server.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return nil, err
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	slices.SortStableFunc(seen, func(a, b *reference.Observation) int { return a.At.Compare(b.At) })
+	return &Trace{
+		Situation: s, Revision: o.Revision, Resource: offer.URL, Issuer: server.AuthServer.Issuer(), Context: offer.Context,
+		Exit: exit, Seen: seen,
+	}, nil
+}
+
+// maxSeen bounds what is kept of a client that never stops asking.
+const maxSeen = 2000
+
+// cell is how far the client got.
+func (t *Trace) cell() Cell {
+	switch reached := len(t.Seen) > 0 && (t.Situation.Reached == nil || t.Situation.Reached(t)); {
+	case !reached:
+		return CellNotReached
+	case t.Situation.Ends == Works && t.Served():
+		return CellWorks
+	case t.Situation.Ends == Works:
+		return CellGivesUp
+	case t.Situation.Proceeded != nil && t.Situation.Proceeded(t), t.Situation.Proceeded == nil && t.Served():
+		return CellProceeds
+	}
+	return CellRefuses
+}
+
+// verdicts judges what the client did in each situation of the check.
+func (c *Check) verdicts(r suites.Revision, traces map[string]*Trace) map[string]Verdict {
+	all := map[string]Verdict{}
+	for _, s := range c.situations(r) {
+		if t := traces[s.ID]; t != nil {
+			v := c.Judge(t)
+			if v.Outcome == reports.Fail && c.Level != suites.Must {
+				v.Outcome = reports.Warn
+			}
+			all[s.ID] = v
+		}
+	}
+	return all
+}
+
+// blame makes the failures of a check that are consequences of others depend on
+// those.
+func blame(c *Check, verdicts map[string]map[string]Verdict) {
+	for situation, v := range verdicts[c.ID] {
+		if v.Outcome != reports.Fail && v.Outcome != reports.Warn {
+			continue
+		}
+		for _, other := range slices.Sorted(maps.Keys(verdicts)) {
+			if o := verdicts[other][situation]; other != c.ID && (o.Outcome == reports.Fail || o.Outcome == reports.Warn) {
+				verdicts[c.ID][situation] = Verdict{Outcome: reports.Inconclusive, Message: "blocked by " + other + ": " + o.Message, blockedBy: other}
+				break
+			}
+		}
+	}
+}
+
+// result makes the verdict on a check of those in its situations.
+func (c *Check) result(r suites.Revision, verdicts map[string]Verdict, traces map[string]*Trace, troubles map[string]error) reports.Result {
+	result := reports.Result{
+		ID: c.ID, Title: c.Title, Area: string(c.Area), Role: "client", Level: string(c.Level), Severity: string(c.Severity),
+		Since: string(c.Since), Cites: c.Cites, Covers: c.Covers, Remedy: c.Remedy,
+	}
+	in := c.situations(r)
+	if len(in) == 0 {
+		result.Outcome, result.Message = reports.NotApplicable, "does not bind in MCP "+string(r)
+		return result
+	}
+	for _, s := range in {
+		f := reports.Facet{Title: "before a deployment that " + s.Doc}
+		v, judged := verdicts[s.ID]
+		if !judged {
+			v = Verdict{Outcome: reports.Inconclusive, Message: "the client could not be started: " + errorText(troubles[s.ID])}
+		} else {
+			result.Took = max(result.Took, traces[s.ID].Exit.Took)
+		}
+		f.Outcome, f.Message = v.Outcome, v.Message
+		result.Facets = append(result.Facets, f)
+	}
+	settle(&result)
+	if i := slices.IndexFunc(result.Facets, func(f reports.Facet) bool { return f.Outcome == result.Outcome }); i >= 0 {
+		if result.Outcome == reports.Inconclusive {
+			result.BlockedBy = verdicts[in[i].ID].blockedBy
+		}
+		if t := traces[in[i].ID]; t != nil {
+			result.Evidence = t.evidence()
+		}
+	}
+	return result
+}
+
+// settle makes the verdict on a check of those in its situations. A check that is
+// judged wherever the client gets through is settled by any such situation.
+func settle(r *reports.Result) {
+	order := []reports.Outcome{reports.Fail, reports.Warn, reports.Review, reports.Pass, reports.Inconclusive, reports.NotApplicable}
+	for _, o := range order {
+		for _, f := range r.Facets {
+			if f.Outcome != o {
+				continue
+			}
+			r.Outcome = o
+			r.Message, _, _ = strings.Cut(f.Message, "\n")
+			switch o {
+			case reports.Fail, reports.Warn, reports.Review, reports.Inconclusive:
+				r.Owner = reports.Client
+			}
+			return
+		}
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		err = errors.New("the run ended before")
+	}
+	return err.Error()
+}

@@ -1,0 +1,85 @@
+// Package client judges MCP clients: it puts the reference deployment in front of
+// a client, sound or with a fault, and looks at what the client sent and what it
+// refused to send.
+package client
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mcpassay/mcpassay/reference"
+	"github.com/mcpassay/mcpassay/suites"
+)
+
+// An Ending is how far a client that keeps the rules gets in a situation.
+type Ending string
+
+// The endings.
+const (
+	Works   Ending = "works"   // it calls the tool, whatever is unusual
+	Refuses Ending = "refuses" // it stops before the harm is done
+)
+
+// A Situation is one deployment that a client is put in front of.
+type Situation struct {
+	ID   string // stable, in kebab case
+	Doc  string // completes the sentence "a deployment that …"
+	Ends Ending
+
+	// Contract is the name under which test fixtures know the situation. They
+	// exit on names they do not know, so a situation of ours that the contract
+	// does not have borrows a general one.
+	Contract string
+
+	Since, Until suites.Revision      // of MCP; empty: from the first, to the newest
+	Shape        func(*Lab)           // makes the deployment; nil: a sound one
+	Reached      func(*Trace) bool    // tells whether the client met what is special; nil: once it met the deployment at all
+	Proceeded    func(*Trace) bool    // tells whether the client went too far; nil: if it was served
+	Context      func(*Lab) ContextOf // what fixtures are told; nil: nothing
+}
+
+// ContextOf is what a fixture is told beside the URL.
+type ContextOf map[string]string
+
+const anyContract = "auth/metadata-default"
+
+func (s *Situation) contract() string {
+	if s.Contract == "" {
+		return anyContract
+	}
+	return s.Contract
+}
+
+// binds tells whether the situation exists in a revision.
+func (s *Situation) binds(r suites.Revision) bool {
+	return (s.Since == "" || r >= s.Since) && (s.Until == "" || r <= s.Until)
+}
+
+var situations []*Situation
+
+// Declare adds a situation. It panics on one that is not complete, since that is
+// a mistake in the program.
+func Declare(s Situation) *Situation {
+	switch {
+	case s.ID == "" || s.Doc == "" || s.Ends == "":
+		panic(fmt.Sprintf("situation %q: id, doc and ending are all needed", s.ID))
+	case slices.ContainsFunc(situations, func(other *Situation) bool { return other.ID == s.ID }):
+		panic(fmt.Sprintf("situation %q is declared twice", s.ID))
+	}
+	situations = append(situations, &s)
+	return &s
+}
+
+// Situations returns every situation, sorted by id.
+func Situations() []*Situation {
+	sorted := slices.Clone(situations)
+	slices.SortFunc(sorted, func(a, b *Situation) int { return strings.Compare(a.ID, b.ID) })
+	return sorted
+}
+
+// A Lab is the deployment of a situation while it is being made.
+type Lab struct {
+	reference.Options
+	Revision suites.Revision
+}
