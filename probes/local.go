@@ -19,6 +19,17 @@ const maxAddresses = 16
 // IsLocal tells whether the server was named by an address of loopback.
 func (d *Deployment) IsLocal() bool { return IsLoopback(d.Endpoint) }
 
+// hostAddresses are the addresses of the server's machine that others can reach.
+func (d *Deployment) hostAddresses() []string {
+	if len(d.Target.HostAddresses) > 0 {
+		return d.Target.HostAddresses
+	}
+	return reachable()
+}
+
+// HasNeighbours tells whether others could reach the machine of a server on loopback.
+func (d *Deployment) HasNeighbours() bool { return len(d.hostAddresses()) > 0 }
+
 // Elsewhere are the addresses of the machine, other than loopback, at which the
 // server answers as it does there.
 func (d *Deployment) Elsewhere(ctx context.Context) ([]string, error) {
@@ -26,10 +37,7 @@ func (d *Deployment) Elsewhere(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	hosts := d.Target.HostAddresses
-	if len(hosts) == 0 {
-		hosts = reachable()
-	}
+	hosts := d.hostAddresses()
 	port := d.Endpoint.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[d.Endpoint.Scheme]

@@ -142,6 +142,11 @@ func (e *endpoint) admitsAnyway(r *http.Request) *caller {
 	if remembered != nil && bare && asksToKeep(r) && e.faults.Has(fault.ConnectionRemembered) {
 		return remembered
 	}
+	if bare && e.faults.Has(fault.AsksInsteadOf401) {
+		if m, err := readMessages(nil, r); err == nil && m.first().tool == "share_note" {
+			return anonymous()
+		}
+	}
 	if bare && e.faults.Has(fault.HandleAuthenticates) {
 		if m, err := readMessages(nil, r); err == nil && e.namedCart(m) {
 			return anonymous()

@@ -113,9 +113,19 @@ func (e *endpoint) addRoundTool() {
 			}
 			return &mcp.CallToolResult{RequestState: state, InputRequests: mcp.InputRequestMap{"confirm": &mcp.ElicitParams{
 				Mode: "form", Message: fmt.Sprintf("Share your note with %.100s?", in.With),
-				RequestedSchema: json.RawMessage(`{"type":"object","properties":{"confirm":{"type":"boolean","title":"Share it"}},"required":["confirm"]}`),
+				RequestedSchema: e.confirmation(),
 			}}}, nil, nil
 		})
+}
+
+// confirmation is the form that asks. Secrets are never asked for in forms: those
+// pass through the client and its model (MCP 2026-07-28, Elicitation).
+func (e *endpoint) confirmation() json.RawMessage {
+	if e.faults.Has(fault.AsksForPassword) {
+		return json.RawMessage(`{"type":"object","properties":{"confirm":{"type":"boolean","title":"Share it"},` +
+			`"password":{"type":"string","title":"Your password"}},"required":["confirm","password"]}`)
+	}
+	return json.RawMessage(`{"type":"object","properties":{"confirm":{"type":"boolean","title":"Share it"}},"required":["confirm"]}`)
 }
 
 // canBeAsked tells whether the client of this request can show its user a form.

@@ -61,12 +61,23 @@ func TellingUsersApart(ctx context.Context, d *probes.Deployment) (bool, string)
 	return err != nil || id != nil, "a harmless call whose result differs between users (state.identity in the configuration)"
 }
 
-// LocalServer needs a server that was named by an address of loopback.
+// LocalServer needs a server that was named by an address of loopback, on a machine
+// that has other addresses too.
 func LocalServer(_ context.Context, d *probes.Deployment) (bool, string) {
-	return d.IsLocal(), "a server that runs locally"
+	if !d.IsLocal() {
+		return false, "a server that runs locally"
+	}
+	return d.HasNeighbours(), "an address of this machine that others can reach, and it has none"
 }
 
 // ImplyingScopes needs to know of scopes that imply others.
 func ImplyingScopes(_ context.Context, d *probes.Deployment) (bool, string) {
 	return len(d.Target.ScopeImplies) > 0, "scopes that imply others (scope_implies in the configuration)"
+}
+
+// Elicitation needs a harmless call that the server asks its user something about.
+func Elicitation(ctx context.Context, d *probes.Deployment) (bool, string) {
+	q, err := d.Asking(ctx)
+	return err != nil || q != nil,
+		"a call that the server asks its user something about, and no harmless tool is one (state.rounds in the configuration)"
 }

@@ -11,6 +11,9 @@ var (
 	RequestStateForAnything = declare("request-state-for-anything", "takes a requestState for another call than the one it was given for")
 	RequestStateForever     = declare("request-state-forever", "takes a requestState at any time after")
 
+	AsksForPassword  = declare("asks-for-password", "asks for a password in a form")
+	AsksInsteadOf401 = declare("asks-instead-of-401", "asks whoever brings no token something, in place of a 401, and goes on with whoever answers")
+
 	CacheScopePublic = declare("cache-scope-public", "marks results that depend on the user as public for caches")
 
 	TaskUnbound    = declare("task-unbound", "shows a user's tasks to any other user who knows their ids")
