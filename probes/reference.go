@@ -30,6 +30,7 @@ func Reference(s *reference.Server) Target {
 		Rounds:   &ToolCall{Name: "share_note", Arguments: map[string]any{"with": "carol"}},
 		Rounded:  s.RequestStateLifetime(),
 		Task:     &ToolCall{Name: "review_notes"},
+		Link:     &ToolCall{Name: "link_account"},
 	}
 	if users := s.Users(); len(users) > 1 {
 		t.State.Mirrored = &Mirrored{Call: ToolCall{Name: "read_tenant"}, Argument: "tenant", Own: users[0].Name, Other: users[1].Name}

@@ -19,6 +19,7 @@ type State struct {
 	Rounds   *ToolCall     // a harmless call that asks the user something before it goes on
 	Rounded  time.Duration // how long its requestState is good for; 0: not known
 	Mirrored *Mirrored
+	Link     *ToolCall // a call that asks the user to sign in at a URL, until that was done
 	Task     *ToolCall // a harmless call that can become a task
 }
 

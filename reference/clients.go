@@ -96,7 +96,7 @@ func (s *AuthServer) presetClients() error {
 	add(PostClient, "Registered web application (secret in body)", authPost, grantCode, grantRefresh)
 	signer := add(AssertionClient, "Registered web application (key)", authAssertion, grantCode, grantRefresh)
 	add(MachineClient, "Nightly job", authBasic, grantMachine).Scopes = []string{scopeRead, scopeWrite}
-	add(ResourceServerClient, "Notes server", authBasic, grantExchange).Scopes = []string{scopeUpstream}
+	add(ResourceServerClient, "Notes server", authBasic, grantExchange, grantCode).Scopes = []string{scopeRead, scopeUpstream}
 
 	for _, c := range s.options.Clients {
 		s.preset[c.ID] = &c

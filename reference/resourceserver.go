@@ -128,6 +128,10 @@ func (rs *ResourceServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		document.ServeHTTP(w, r)
 		return
 	}
+	if main := rs.endpoints["/mcp"]; main != nil && strings.HasPrefix(path, connectPath) {
+		main.serveConnect(w, r)
+		return
+	}
 	slash := strings.HasSuffix(path, "/") && rs.faults.Has(fault.SlashUnguarded)
 	if slash {
 		path = strings.TrimSuffix(path, "/")

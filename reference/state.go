@@ -13,11 +13,12 @@ import (
 
 // state is what an endpoint keeps for its callers between requests.
 type state struct {
-	carts   carts
-	tasks   tasks
-	sealer  *sealer
-	tenants []string
-	crowd   crowd // gathers only for fault.AnswersCrossed
+	carts    carts
+	tasks    tasks
+	sealer   *sealer
+	tenants  []string
+	accounts connections
+	crowd    crowd // gathers only for fault.AnswersCrossed
 }
 
 // addState adds the tools and methods that rest on it.
@@ -27,6 +28,7 @@ func (e *endpoint) addState(o *Options) error {
 	e.addCartTools()
 	e.addRoundTool()
 	e.addTenantTool()
+	e.addConnectTool()
 	e.addProfile()
 	return e.addTasks()
 }

@@ -81,3 +81,14 @@ func Elicitation(ctx context.Context, d *probes.Deployment) (bool, string) {
 	return err != nil || q != nil,
 		"a call that the server asks its user something about, and no harmless tool is one (state.rounds in the configuration)"
 }
+
+// AccountLinks needs a call that asks its user to sign in at a URL. Which is one
+// only the user knows: what comes of it stays.
+func AccountLinks(ctx context.Context, d *probes.Deployment) (bool, string) {
+	const want = "a call that asks its user to sign in at a URL (state.link in the configuration)"
+	if d.Target.State.Link == nil {
+		return false, want
+	}
+	era, err := d.Era(ctx)
+	return err != nil || era.IsModern(), want + ", over the wire of revision 2026-07-28"
+}

@@ -15,6 +15,7 @@ type State struct {
 	Handles  Handles  `yaml:"handles" json:"handles,omitzero" jsonschema:"tools that mint and take state handles, such as a cart's id"`
 	Rounds   Rounds   `yaml:"rounds" json:"rounds,omitzero" jsonschema:"a harmless tool that asks the user something and returns requestState (MCP 2026-07-28); default: as for identity"`
 	Mirrored Mirrored `yaml:"mirrored" json:"mirrored,omitzero" jsonschema:"a tool with an argument that a header field repeats (x-mcp-header)"`
+	Link     Tool     `yaml:"link" json:"link,omitzero" jsonschema:"a tool that asks the user to sign in at a URL (URL-mode elicitation), until that was done; the test users' accounts get linked"`
 	Task     Tool     `yaml:"task" json:"task,omitzero" jsonschema:"a harmless tool whose call becomes a task; default: as for identity"`
 }
 
@@ -54,7 +55,7 @@ func (s *State) validate() error {
 	}
 	for name, tool := range map[string]Tool{
 		"identity": s.Identity, "handles.create": h.Create, "handles.use": h.Use,
-		"rounds.tool": s.Rounds.Tool, "mirrored.tool": m.Tool, "task": s.Task,
+		"rounds.tool": s.Rounds.Tool, "mirrored.tool": m.Tool, "task": s.Task, "link": s.Link,
 	} {
 		if tool.Name == "" && tool.Arguments != nil {
 			return fmt.Errorf("state.%s: arguments are given but no name", name)
@@ -68,7 +69,7 @@ func (s *State) validate() error {
 
 // probed is the same for the probes.
 func (s *State) probed() probes.State {
-	known := probes.State{Identity: s.Identity.probed(), Rounds: s.Rounds.Tool.probed(), Rounded: s.Rounds.Lifetime, Task: s.Task.probed()}
+	known := probes.State{Identity: s.Identity.probed(), Rounds: s.Rounds.Tool.probed(), Rounded: s.Rounds.Lifetime, Task: s.Task.probed(), Link: s.Link.probed()}
 	if h := s.Handles; h.Create.Name != "" {
 		known.Handles = &probes.Handles{Create: probes.ToolCall(h.Create), Use: probes.ToolCall(h.Use), Argument: h.Argument, Result: h.Result}
 	}

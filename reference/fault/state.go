@@ -14,6 +14,10 @@ var (
 	AsksForPassword  = declare("asks-for-password", "asks for a password in a form")
 	AsksInsteadOf401 = declare("asks-instead-of-401", "asks whoever brings no token something, in place of a 401, and goes on with whoever answers")
 
+	ElicitedURLTells  = declare("elicited-url-tells", "puts its user's token into a URL that it asks the user to open")
+	ElicitedURLGrants = declare("elicited-url-grants", "links an account as soon as anybody opens the URL that its user was asked to open")
+	ElicitedForAnyone = declare("elicited-for-anyone", "links to one user's account what another user has signed in for")
+
 	CacheScopePublic = declare("cache-scope-public", "marks results that depend on the user as public for caches")
 
 	TaskUnbound    = declare("task-unbound", "shows a user's tasks to any other user who knows their ids")
