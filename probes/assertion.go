@@ -25,10 +25,9 @@ func (c *Client) Assertion(mutations ...tokens.Mutation) (string, error) {
 	if c.Signer == nil {
 		return "", errors.New("the client has no key to sign assertions with")
 	}
-	now := time.Now()
 	return c.Signer.Mint(tokens.Claims{
 		"iss": c.ID, "sub": c.ID, "aud": c.Audience, "jti": rand.Text(),
-		"iat": now.Unix(), "exp": now.Add(time.Minute).Unix(),
+		"iat": tokens.FromNow(0), "exp": tokens.FromNow(time.Minute),
 	}, mutations...)
 }
 
@@ -84,6 +83,7 @@ func (d *Deployment) registerSigner(ctx context.Context, metadata *wire.Document
 	if err != nil {
 		return nil, err
 	}
+	d.keepTime(signer)
 	jwks, err := signer.JWKS()
 	if err != nil {
 		return nil, err

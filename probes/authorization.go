@@ -25,6 +25,7 @@ type Request struct {
 	Suffix   string // appended to the query as it stands, for what url.Values cannot spell
 	User     User
 	Deny     bool
+	Pushed   *Push // what came of pushing it, if it was pushed
 }
 
 // RedirectURI is the redirect URI asked for, or the client's if none is.
@@ -114,6 +115,8 @@ func (a *Authorization) To() string {
 // Ended says in a few words how it ended.
 func (a *Authorization) Ended() string {
 	switch {
+	case a.Request != nil && a.Request.Pushed.refused():
+		return a.Request.Pushed.ended()
 	case a.Code != "":
 		return "a code was sent to " + a.To()
 	case a.Error != "":
@@ -135,7 +138,9 @@ func (d *Deployment) Authorize(ctx context.Context, r *Request) (*Authorization,
 	return d.authorizeBy(ctx, r, d.agent.Authorize)
 }
 
-// requestURL is the URL of an authorization request.
+// requestURL is the URL of an authorization request. Where the server takes
+// pushed requests only, it is pushed, and the URL names no more than what came
+// of that.
 func (d *Deployment) requestURL(ctx context.Context, r *Request) (*url.URL, error) {
 	endpoint, err := d.ServerEndpoint(ctx, "authorization_endpoint")
 	if err != nil {
@@ -145,11 +150,18 @@ func (d *Deployment) requestURL(ctx context.Context, r *Request) (*url.URL, erro
 	if err != nil {
 		return nil, err
 	}
+	values, suffix := r.Values, r.Suffix
+	if d.pushesAll(ctx) {
+		if values, err = d.pushInstead(ctx, r); err != nil {
+			return nil, err
+		}
+		suffix = ""
+	}
 	query := u.Query()
-	for name, values := range r.Values {
+	for name, values := range values {
 		query[name] = values
 	}
-	u.RawQuery = query.Encode() + r.Suffix
+	u.RawQuery = query.Encode() + suffix
 	return u, nil
 }
 

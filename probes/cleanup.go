@@ -46,14 +46,24 @@ func (d *Deployment) Removed(c *Client) {
 // Clean revokes every grant (RFC 7009) and deletes every client (RFC 7592,
 // section 2.3) that the run created, and returns what is left.
 func (d *Deployment) Clean(ctx context.Context) []reports.Residue {
+	defer d.aftermath.over.Store(true)
 	d.created.mu.Lock()
 	clients, grants := slices.Clone(d.created.clients), slices.Clone(d.created.grants)
 	removed := maps.Clone(d.created.removed)
 	d.created.mu.Unlock()
+	var left []reports.Residue
+	clients = slices.DeleteFunc(clients, func(c *Client) bool {
+		if !d.keeps(c) {
+			return false
+		}
+		left = append(left, reports.Residue{Kind: "client", Name: c.ID, Why: KeptForLater})
+		return true
+	})
+	grants = slices.DeleteFunc(grants, func(t *Tokens) bool { return d.keeps(t.Client) })
 	// Nobody can revoke what a deleted client had: it went with the client.
 	grants = slices.DeleteFunc(grants, func(t *Tokens) bool { return removed[t.Client.ID] })
 
-	left := d.revokeAll(ctx, grants)
+	left = append(left, d.revokeAll(ctx, grants)...)
 	results := make([]error, len(clients))
 	var group sync.WaitGroup
 	for i, c := range clients {

@@ -26,6 +26,21 @@ func (b *bench) readClock(res *wire.Response) {
 	if b.Target.Lab != nil {
 		b.Target.Lab.SetAhead(ahead)
 	}
+	for _, c := range b.Target.Clients {
+		if c.Signer != nil {
+			b.keepTime(c.Signer)
+		}
+	}
+	for _, w := range b.Target.Workloads {
+		b.keepTime(w.Signer)
+	}
+}
+
+// keepTime makes whoever signs for the deployment date by its clock.
+func (b *bench) keepTime(signer any) {
+	if s, ok := signer.(interface{ SetAhead(time.Duration) }); ok {
+		s.SetAhead(time.Duration(b.ahead.Load()))
+	}
 }
 
 // Now is the deployment's time, as far as it tells. It is known once the

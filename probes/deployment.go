@@ -43,17 +43,38 @@ type Target struct {
 	Authorized    bool   // the user may test systems that are not on loopback
 	Disturb       bool   // checks that can disturb other users may run
 
-	CodeLifetime time.Duration // of authorization codes, as the operator says; 0: not known
+	Contract Contract // what the operator says about the deployment
+
+	Park   bool     // what takes longer than Wait is set aside for another run
+	Parked []Parked // what an earlier run has set aside, and whose time has come
 
 	MaxRegistrations int           // default 80
 	VisitTimeout     time.Duration // of one authorization request in a user agent; default 45 s
 	Wait             time.Duration // how long a check may wait for something to expire; default 10 s
 
-	Ours   Ours   // the parties that are not under test, because ours stand in for them
-	Issuer string // the authorization server's identifier, whatever the metadata says; empty: what it says
+	Documents Documents // where the run publishes documents for the authorization server to fetch
+	Ours      Ours      // the parties that are not under test, because ours stand in for them
+	Issuer    string    // the authorization server's identifier, whatever the metadata says; empty: what it says
 
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
 	Upstream UpstreamWatcher // what reached the upstream, if we can see it
+
+	Introspection IntrospectionLab // answers of the introspection endpoint, if we can choose them
+	Keys          KeyLab           // what keys are published, if we can choose
+
+	Introspector *StaticClient // the resource server's own client, which may introspect; nil: not known
+	Enterprise   *Enterprise   // an identity provider of ours that is trusted; nil: none
+	Chaining     *Chaining     // what identity assertions are issued for; nil: not known
+	Exchange     *Exchange     // who may exchange tokens for what; nil: not known
+}
+
+// A Contract is what a deployment promises beyond the standards. What is not
+// known is 0.
+type Contract struct {
+	CodeLifetime           time.Duration // of authorization codes
+	AccessTokenLifetimeMax time.Duration
+	RefreshTokenLifetime   time.Duration
+	RevocationMax          time.Duration // until a revoked access token is refused
 }
 
 // Ours says which parties of a deployment are our own.
@@ -88,6 +109,9 @@ func (t *Target) setDefaults() {
 	if t.Wait <= 0 {
 		t.Wait = 10 * time.Second
 	}
+	if t.Documents.Patience <= 0 {
+		t.Documents.Patience = 10 * time.Second
+	}
 	if t.VisitTimeout <= 0 {
 		t.VisitTimeout = 45 * time.Second
 	}
@@ -120,8 +144,9 @@ type bench struct {
 	tally   tally
 	created created
 
-	edges edges
-	ahead atomic.Int64 // how fast the deployment's clock is, in nanoseconds
+	aftermath aftermath
+	edges     edges
+	ahead     atomic.Int64 // how fast the deployment's clock is, in nanoseconds
 
 	discovery  *Shared[*Discovery]
 	client     *Shared[*Client]
@@ -142,6 +167,9 @@ type bench struct {
 	fresh      fresh
 	controls   controls
 	once       once
+	hops       hops
+	phases     phases
+	parking    parking
 	enrolling  enrolling
 	scoped     scopedTokens
 	scoping    *Shared[*Scoping]
@@ -165,6 +193,7 @@ func Open(ctx context.Context, t Target, client *wire.Client, agent UserAgent) (
 	for _, c := range t.Clients {
 		client.Redactor.Learn("client_secret", c.Secret)
 	}
+	t.learnSecrets(client.Redactor)
 	for _, c := range t.Machines {
 		client.Redactor.Learn("client_secret", c.Secret)
 	}

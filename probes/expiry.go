@@ -59,6 +59,14 @@ const expiryPoll = 500 * time.Millisecond
 // refused or the wait is over. What was accepted within a minute of its end may
 // be due to clocks that differ: that is not decided.
 func (d *Deployment) waitedExpired(ctx context.Context) (*Expired, error) {
+	if p := d.unparked(ParkedAccess); p != nil {
+		return d.expiredParked(ctx, p)
+	}
+	if t, err := d.Baseline(ctx); err == nil && d.Target.Park {
+		if lifetime, ok := t.ExpiresIn(); !ok || lifetime > d.Target.Wait {
+			return nil, d.parkAccess(ctx)
+		}
+	}
 	c, err := d.Client(ctx)
 	if err != nil {
 		return nil, err

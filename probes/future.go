@@ -26,6 +26,14 @@ const longest = 6 * time.Hour
 
 // Start runs probe at once, in the background, on behalf of the check that owns d.
 func Start[T any](d *Deployment, probe func(context.Context) (T, error)) *Future[T] {
+	ended := d.phases.begin()
+	return start(d, func(ctx context.Context) (T, error) {
+		defer ended()
+		return probe(ctx)
+	})
+}
+
+func start[T any](d *Deployment, probe func(context.Context) (T, error)) *Future[T] {
 	f := &Future[T]{done: make(chan struct{}), owner: d}
 	d.pending.Add(1)
 	go func() {

@@ -11,8 +11,8 @@ import (
 
 // A HandleTrial is what others could do with a handle that a user was given.
 type HandleTrial struct {
-	Bare  *Naming // without a token
-	Other *Naming // with the second user's; nil without one
+	Bare  *HandleNaming // without a token
+	Other *HandleNaming // with the second user's; nil without one
 }
 
 // mintHandle calls the tool that mints a handle, and finds it in the result.
@@ -69,8 +69,8 @@ func (d *Deployment) tryHandle(ctx context.Context) (*HandleTrial, error) {
 		return nil, err
 	}
 	invented := madeUp(handle)
-	name := func(t *talk, token string) (*Naming, error) {
-		n := &Naming{realID: handle, madeUpID: invented}
+	name := func(t *talk, token string) (*HandleNaming, error) {
+		n := &HandleNaming{realID: handle, madeUpID: invented}
 		if n.Made, err = t.sayAs(wire.For(ctx, "attack"), token, "tools/call", toolParams(h.Use.with(h.Argument, invented))); err != nil {
 			return nil, err
 		}
@@ -82,7 +82,7 @@ func (d *Deployment) tryHandle(ctx context.Context) (*HandleTrial, error) {
 		return nil, err
 	}
 	if len(d.Target.Users) > 1 {
-		if x.Other, err = d.asSecond(ctx, nil, func(t *talk) (*Naming, error) { return name(t, t.token) }); err != nil {
+		if x.Other, err = d.asSecond(ctx, nil, func(t *talk) (*HandleNaming, error) { return name(t, t.token) }); err != nil {
 			return nil, err
 		}
 	}
@@ -90,7 +90,7 @@ func (d *Deployment) tryHandle(ctx context.Context) (*HandleTrial, error) {
 }
 
 // asSecond does something as the second user, who can make the protected call.
-func (d *Deployment) asSecond(ctx context.Context, capabilities map[string]any, do func(*talk) (*Naming, error)) (*Naming, error) {
+func (d *Deployment) asSecond(ctx context.Context, capabilities map[string]any, do func(*talk) (*HandleNaming, error)) (*HandleNaming, error) {
 	token, err := d.SecondUserToken(ctx)
 	if err != nil {
 		return nil, err

@@ -27,8 +27,22 @@ type Holder struct {
 	*tokens.Prover
 	Key string // its thumbprint
 
-	mu     sync.Mutex
-	nonces map[string]string // by origin
+	mu       sync.Mutex
+	nonces   map[string]string // by origin
+	required map[string]bool   // origins that have refused a proof for want of a nonce
+}
+
+// Nonces is what a server does about nonces.
+type Nonces struct {
+	Given    bool // it hands them out
+	Required bool // it has refused a proof for want of one
+}
+
+// noncesOf is what the server at the URL has done about nonces so far.
+func (h *Holder) noncesOf(target string) Nonces {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return Nonces{h.nonces[originOf(target)] != "", h.required[originOf(target)]}
 }
 
 // NewHolder makes a holder with a fresh key, for an algorithm that both servers
@@ -42,8 +56,9 @@ func (d *Deployment) NewHolder(ctx context.Context) (*Holder, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.keepTime(prover)
 	key, err := prover.Thumbprint()
-	return &Holder{Prover: prover, Key: key, nonces: map[string]string{}}, err
+	return &Holder{Prover: prover, Key: key, nonces: map[string]string{}, required: map[string]bool{}}, err
 }
 
 // algorithmsDPoP names the algorithms of proofs, in the metadata of either server.
@@ -88,17 +103,16 @@ func (h *Holder) learn(target string, res *wire.Response) (asked bool) {
 	if nonce == "" {
 		return false
 	}
-	h.mu.Lock()
-	h.nonces[originOf(target)] = nonce
-	h.mu.Unlock()
-	if strings.Contains(string(res.Body), `"`+useNonce+`"`) {
-		return true
-	}
 	challenges, _ := wire.Challenges(res.Header)
-	return slices.ContainsFunc(challenges, func(c wire.Challenge) bool {
+	asked = strings.Contains(string(res.Body), `"`+useNonce+`"`) || slices.ContainsFunc(challenges, func(c wire.Challenge) bool {
 		code, _ := c.Get("error")
 		return code == useNonce
 	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.required[originOf(target)] = h.required[originOf(target)] || asked
+	h.nonces[originOf(target)] = nonce
+	return asked
 }
 
 // adopt takes over the nonces of another holder.

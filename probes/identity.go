@@ -2,167 +2,209 @@ package probes
 
 import (
 	"context"
-	"fmt"
-	"sync"
+	"errors"
+	"strings"
+	"time"
 
+	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/probes/wire"
 )
 
-// An Identity is a call that tells users apart, and what it says to each of two.
-type Identity struct {
-	Call          ToolCall
-	first, second string
+// ActorsTaken leaves a mark as a user, and returns the tokens of others that are
+// shown it because the user occurs in their act. First a token of the user with
+// an actor has to be served as the user's.
+func (d *Deployment) ActorsTaken(ctx context.Context) (taken, malformed []string, err error) {
+	sound, err := d.LabToken(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	user, agent := "mcpassay-user-"+strings.ToLower(NewVerifier()[:12]), "mcpassay-agent-"+strings.ToLower(NewVerifier()[:12])
+	mint := func(subject string, act any) (string, error) {
+		claims := []tokens.Mutation{tokens.Claim("sub", subject)}
+		if act != nil {
+			claims = append(claims, tokens.Claim("act", act))
+		}
+		if len(d.Target.Effect.Scopes) > 0 {
+			claims = append(claims, tokens.Claim("scope", strings.Join(d.Target.Effect.Scopes, " ")))
+		}
+		return d.Target.Lab.With("for a user", claims...).Make(sound)
+	}
+	own, err := mint(user, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	mark, a, err := d.do(wire.For(ctx, "control"), own, own)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !a.Served() {
+		return nil, nil, ErrUnknownSubject
+	}
+	if seen, err := d.sees(wire.For(ctx, "control"), own, mark); err != nil || !seen {
+		return nil, nil, errors.Join(err, ErrUnknownSubject)
+	}
+	actor := func(subject string) map[string]any { return map[string]any{"sub": subject} }
+	shown := func(subject string, act any) (served, mine bool, err error) {
+		token, err := mint(subject, act)
+		if err != nil {
+			return false, false, err
+		}
+		a, err := d.CallTool(wire.For(ctx, "attack"), token, d.Target.Effect.See)
+		if err != nil {
+			return false, false, err
+		}
+		return a.Served(), a.Served() && strings.Contains(string(a.Result), mark), nil
+	}
+	for _, t := range []struct {
+		name string
+		act  any
+	}{
+		{"the user as actor", actor(user)},
+		{"the user as an earlier actor", map[string]any{"sub": "another", "act": actor(user)}},
+	} {
+		_, mine, err := shown(agent, t.act)
+		if err != nil {
+			return nil, nil, err
+		}
+		if mine {
+			taken = append(taken, t.name)
+		}
+	}
+	served, mine, err := shown(user, actor(agent))
+	if err != nil {
+		return nil, nil, err
+	}
+	if served && !mine {
+		taken = append(taken, "an actor in place of the user, who is no longer the one who is served")
+	}
+	for _, t := range []struct {
+		name string
+		act  any
+	}{{"text", user}, {"an array", []string{user}}, {"an object without sub", map[string]any{"iss": "https://other.example"}}} {
+		served, mine, err := shown(agent, t.act)
+		if err != nil {
+			return nil, nil, err
+		}
+		if mine {
+			taken = append(taken, "an act that is "+t.name)
+		}
+		if served {
+			malformed = append(malformed, t.name)
+		}
+	}
+	_, err = d.soundCall(ctx)
+	return taken, malformed, err
 }
 
-// Identity finds a harmless call whose result differs between two users and not
-// from one time to the next. None: nil.
-func (d *Deployment) Identity(ctx context.Context) (*Identity, error) {
-	return Once(d, "identity", func(ctx context.Context) (*Identity, error) { return d.view(ctx).findIdentity(ctx) }).Get(ctx)
+// identityFields are header fields in which gateways tell the servers behind them
+// who calls.
+var identityFields = []string{
+	"X-Authenticated-Userid", "X-Forwarded-User", "X-Remote-User", "X-User", "X-User-Id", "X-Userinfo", "X-Access-Token",
+	"X-Jwt-Assertion", "X-Amzn-Oidc-Data", "X-Amzn-Oidc-Identity", "X-Introspection", "X-Goog-Authenticated-User-Id",
 }
 
-func (d *Deployment) findIdentity(ctx context.Context) (*Identity, error) {
+// claimUser says in every such field that somebody else calls, in the field's own
+// way: by name, or by a JWT that the suite has signed.
+func claimUser(user, jwt string) MessageMutation {
+	return func(m *Message) {
+		for _, name := range identityFields {
+			switch name {
+			case "X-Jwt-Assertion", "X-Amzn-Oidc-Data", "X-Access-Token":
+				m.Header.Set(name, jwt)
+			case "X-Userinfo", "X-Introspection":
+				m.Header.Set(name, `{"active":true,"sub":"`+user+`"}`)
+			default:
+				m.Header.Set(name, user)
+			}
+		}
+	}
+}
+
+// Gateway is what came of going round a gateway.
+type Gateway struct {
+	Bare    []Varied // calls without a good token that claim to be a user's
+	Changed bool     // header fields changed whose call one with a good token is
+	Seen    bool     // whether that could be seen
+	Inner   *Answer  // a call with a JWT such as the server behind the gateway gets; nil: none can be made
+}
+
+// BypassGateway calls as if a gateway had already said who calls.
+func (d *Deployment) BypassGateway(ctx context.Context) (*Gateway, error) {
 	token, err := d.FirstCall(ctx)
 	if err != nil {
 		return nil, err
 	}
-	second, err := d.SecondUserToken(ctx)
+	if err := d.closedToGarbage(ctx); err != nil {
+		return nil, err
+	}
+	attacker, err := tokens.NewIssuer("https://gateway.mcpassay.example")
 	if err != nil {
 		return nil, err
 	}
-	var calls []ToolCall
-	if named := d.Target.State.Identity; named != nil {
-		calls = append(calls, *named)
-	} else if calls, err = d.SafeTools(ctx, token); err != nil {
-		return nil, err
-	}
-	for _, call := range calls[:min(len(calls), maxOperations)] {
-		var said [3]string
-		served := true
-		for i, t := range []string{token, second, token} {
-			a, err := d.CallTool(wire.For(ctx, "control"), t, call)
-			if err != nil {
-				return nil, err
-			}
-			served = served && a.Served()
-			said[i] = a.content()
-		}
-		if served && said[0] == said[2] && said[0] != said[1] {
-			return &Identity{Call: call, first: said[0], second: said[1]}, nil
-		}
-	}
-	return nil, nil
-}
-
-// took says whom an answer takes its caller for.
-func (i *Identity) took(a *Answer) string {
-	switch a.content() {
-	case i.first:
-		return "first user"
-	case i.second:
-		return "second user"
-	}
-	return "nobody known"
-}
-
-// A Mixup is an answer that was meant for somebody else.
-type Mixup struct{ Wire, Asked, Got string }
-
-// rounds is how often two users call at the same time.
-const rounds = 10
-
-// Overlap lets two users make the call at the same time, with the same JSON-RPC
-// id, round after round: over the wire that the server speaks, and in sessions if
-// it has them.
-func (d *Deployment) Overlap(ctx context.Context) ([]Mixup, error) {
-	id, err := d.Identity(ctx)
-	if err != nil || id == nil {
-		return nil, err
-	}
-	tokens := [2]string{}
-	if tokens[0], err = d.AccessToken(ctx); err != nil {
-		return nil, err
-	}
-	if tokens[1], err = d.SecondUserToken(ctx); err != nil {
-		return nil, err
-	}
-	era, err := d.Era(ctx)
+	x, err := d.Discovery(ctx)
 	if err != nil {
 		return nil, err
 	}
-	alone := func(ctx context.Context, user int) (*Answer, error) { return d.CallTool(ctx, tokens[user], id.Call) }
-	mixed, err := d.overlap(ctx, id, "alone", alone)
-	if err != nil || len(mixed) > 0 {
-		return mixed, err
-	}
-	if kept, err := d.HasSessions(ctx); err != nil || !kept || !era.IsModern() {
-		return nil, err // without sessions, or in sessions already
-	}
-	var sessions [2]*Session
-	for user, token := range tokens {
-		if sessions[user], err = d.OpenSession(ctx, token); err != nil {
-			return nil, err
-		}
-		defer sessions[user].End(ctx)
-	}
-	return d.overlap(ctx, id, "in sessions", func(ctx context.Context, user int) (*Answer, error) {
-		return sessions[user].CallTool(ctx, tokens[user], id.Call)
-	})
-}
-
-func (d *Deployment) overlap(ctx context.Context, id *Identity, how string, call func(context.Context, int) (*Answer, error)) ([]Mixup, error) {
-	var mixed []Mixup
-	for range rounds {
-		var answers [2]*Answer
-		var errs [2]error
-		var both sync.WaitGroup
-		for user := range answers {
-			both.Go(func() { answers[user], errs[user] = call(wire.For(ctx, "attack"), user) })
-		}
-		both.Wait()
-		for user, name := range []string{"first user", "second user"} {
-			if errs[user] != nil {
-				return nil, fmt.Errorf("the call of the %s: %w", name, errs[user])
-			}
-			if got := id.took(answers[user]); got != name && got != "nobody known" {
-				mixed = append(mixed, Mixup{how, name, got})
-			}
-		}
-	}
-	return mixed, nil
-}
-
-// OneConnection lets two users and nobody take turns on one connection.
-func (d *Deployment) OneConnection(ctx context.Context) ([]Mixup, error) {
-	id, err := d.Identity(ctx)
-	if err != nil || id == nil {
-		return nil, err
-	}
-	if err := d.closedToAnybody(ctx); err != nil {
-		return nil, err
-	}
-	first, err := d.AccessToken(ctx)
+	resource, err := d.Resource(ctx)
 	if err != nil {
 		return nil, err
 	}
-	second, err := d.SecondUserToken(ctx)
+	user := d.user().Name
+	made, err := attacker.Mint(tokens.Claims{"iss": x.Issuer, "sub": user, "aud": resource, "client_id": ClientName},
+		tokens.Dated("iat", 0), tokens.Dated("exp", 5*time.Minute))
 	if err != nil {
 		return nil, err
 	}
-	alone, done := d.wire.Alone(ctx)
-	defer done()
-	keep := func(m *Message) { m.Header.Set("Connection", "keep-alive") }
-	var mixed []Mixup
-	for _, turn := range []struct{ who, token string }{
-		{"first user", first}, {"second user", second}, {"nobody known", ""}, {"second user", second}, {"first user", first},
-	} {
-		a, err := d.CallTool(wire.For(alone, "attack"), turn.token, id.Call, keep)
+	g := &Gateway{}
+	for _, c := range []credential{{"a JWT of our own", made}, {"header fields and no token", ""}, {"header fields and an unknown token", NewVerifier()}} {
+		a, err := d.Call(wire.For(ctx, "attack"), c.value, claimUser(user, made))
+		g.Bare = append(g.Bare, Varied{c.name, a, err})
+	}
+	if err := d.changeUser(ctx, g, made); err != nil {
+		return nil, err
+	}
+	if d.Target.Lab != nil {
+		inner, err := d.mintLike(ctx, token)
 		if err != nil {
 			return nil, err
 		}
-		got := id.took(a)
-		if got != turn.who && got != "nobody known" {
-			mixed = append(mixed, Mixup{"on one connection", turn.who, got})
+		if g.Inner, err = d.Call(wire.For(ctx, "attack"), inner); err != nil {
+			return nil, err
 		}
 	}
-	return mixed, d.ControlCall(ctx)
+	return g, d.ControlCall(ctx)
+}
+
+// changeUser leaves a mark with a good token, and looks for it with the same token
+// beside header fields that name somebody else.
+func (d *Deployment) changeUser(ctx context.Context, g *Gateway, jwt string) error {
+	if d.Target.Effect == nil {
+		return nil
+	}
+	c, err := d.effectClient(ctx)
+	if err != nil {
+		return err
+	}
+	var scopes []Mutation
+	if len(d.Target.Effect.Scopes) > 0 {
+		scopes = append(scopes, With("scope", strings.Join(d.Target.Effect.Scopes, " ")))
+	}
+	t, err := d.Grant(wire.For(ctx, "control"), c, scopes...)
+	if err != nil {
+		return err
+	}
+	mark, _, err := d.do(wire.For(ctx, "control"), t.Access, t.Access)
+	if err != nil {
+		return err
+	}
+	seen, err := d.sees(wire.For(ctx, "control"), t.Access, mark)
+	if err != nil || !seen {
+		return err
+	}
+	a, err := d.CallTool(wire.For(ctx, "attack"), t.Access, d.Target.Effect.See, claimUser("mcpassay-somebody-else", jwt))
+	if err != nil {
+		return err
+	}
+	g.Seen, g.Changed = true, a.Served() && !strings.Contains(string(a.Result), mark)
+	return nil
 }

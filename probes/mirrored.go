@@ -65,7 +65,7 @@ func mirroring(header, value string) MessageMutation {
 
 // NameOther lets the first user name, in a mirrored argument, what belongs to the
 // second, who can do so. That each can name their own is the control.
-func (d *Deployment) NameOther(ctx context.Context) (*Naming, error) {
+func (d *Deployment) NameOther(ctx context.Context) (*HandleNaming, error) {
 	mirrored := d.Target.State.Mirrored
 	tools, err := d.MirroredTools(ctx)
 	if err != nil {
@@ -97,7 +97,7 @@ func (d *Deployment) NameOther(ctx context.Context) (*Naming, error) {
 				Err: fmt.Errorf("the tool %s with the %s %q of its own user was %s", mirrored.Call.Name, mirrored.Argument, value, a.Said())}
 		}
 	}
-	n := &Naming{realID: mirrored.Other, madeUpID: madeUp(mirrored.Other)}
+	n := &HandleNaming{realID: mirrored.Other, madeUpID: madeUp(mirrored.Other)}
 	if n.Made, err = name(wire.For(ctx, "attack"), token, n.madeUpID); err != nil {
 		return nil, err
 	}

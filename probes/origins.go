@@ -32,6 +32,9 @@ func Origin(u *url.URL) string {
 // to the deployment. The origin of the authorization request always does.
 func (v *Visit) Inside(u *url.URL) bool {
 	origin := Origin(u)
+	if origin == v.Outside {
+		return false
+	}
 	same := func(raw string) bool {
 		known, err := url.Parse(raw)
 		return err == nil && Origin(known) == origin

@@ -212,12 +212,12 @@ func (d *Deployment) replayInHandshake(ctx context.Context, p *Proven) (*Answer,
 }
 
 // GivesNonces tells whether the resource server hands out nonces for proofs.
-func (d *Deployment) GivesNonces(ctx context.Context) (bool, error) {
+func (d *Deployment) GivesNonces(ctx context.Context) (Nonces, error) {
 	p, err := d.soundProvenCall(ctx)
 	if err != nil {
-		return false, err
+		return Nonces{}, err
 	}
-	return p.Holder.nonceFor(d.Endpoint.String()) != "", nil
+	return p.Holder.noncesOf(d.Endpoint.String()), nil
 }
 
 // BoundForeignToken presents a bound token for another resource, soundly proven,

@@ -97,16 +97,16 @@ func (d *Deployment) trulyBound(ctx context.Context) (*Proven, error) {
 }
 
 // TokenNonces tells whether the token endpoint hands out nonces for proofs.
-func (d *Deployment) TokenNonces(ctx context.Context) (bool, error) {
+func (d *Deployment) TokenNonces(ctx context.Context) (Nonces, error) {
 	p, err := d.BoundTokens(ctx)
 	if err != nil {
-		return false, err
+		return Nonces{}, err
 	}
 	endpoint, err := d.ServerEndpoint(ctx, "token_endpoint")
 	if err != nil {
-		return false, err
+		return Nonces{}, err
 	}
-	return p.Holder.nonceFor(endpoint) != "", nil
+	return p.Holder.noncesOf(endpoint), nil
 }
 
 // OtherHolder is a holder of another key that knows the same nonces.

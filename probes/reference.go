@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"time"
 
 	"github.com/mcpassay/mcpassay/reference"
 )
@@ -19,8 +20,12 @@ func Reference(s *reference.Server) Target {
 			See:    ToolCall{Name: "read_note"},
 			Scopes: []string{"notes.read", "notes.write"},
 		},
-		Disturb:      true,
-		CodeLifetime: s.CodeLifetime(),
+		Disturb:   true,
+		Contract:  Contract{CodeLifetime: s.CodeLifetime(), RevocationMax: time.Second},
+		Documents: Documents{Trust: s.AuthServer.TrustDocuments, Patience: s.FetchTimeout() * 3 / 2},
+	}
+	if idp := s.IdentityProvider(); idp != "" {
+		t.Origins = append(t.Origins, idp)
 	}
 	t.HostAddresses = []string{reference.ElsewhereHost}
 	t.ScopeImplies = map[string][]string{"notes.all": {"notes.read", "notes.write"}}
@@ -38,6 +43,7 @@ func Reference(s *reference.Server) Target {
 	for _, u := range s.Users() {
 		t.Users = append(t.Users, User(u))
 	}
+	referenceGrants(&t, s)
 	for _, c := range s.AuthServer.Clients() {
 		if c.ID == reference.MachineClient {
 			t.Machines = append(t.Machines, StaticClient{ID: c.ID, Secret: c.Secret, Method: c.AuthMethod})

@@ -236,6 +236,9 @@ func (b *bench) defaultClient(ctx context.Context) (*Client, error) {
 		return nil, err
 	}
 	if !d.Registers(ctx) {
+		if c, err := d.DocumentClient(ctx); !errors.Is(err, ErrNoDocuments) {
+			return c, err
+		}
 		return nil, &Blocked{By: "registration", Owner: reports.Configuration, Err: ErrNoClient}
 	}
 	return d.RegisterSoundly(ctx, nil)
@@ -248,6 +251,10 @@ func (b *bench) anotherClient(ctx context.Context) (*Client, error) {
 	}
 	if len(b.Target.Clients) > 1 {
 		return d.static(ctx, b.Target.Clients[1])
+	}
+	if c, err := d.DocumentClient(ctx); err == nil {
+		other, _, err := d.publishClient(ctx, c.RedirectURIs...)
+		return other, err
 	}
 	return nil, &Blocked{By: "registration", Owner: reports.Configuration,
 		Err: errors.New("a second client is needed: configure one, since the server registers none")}

@@ -127,14 +127,20 @@ const longestCode = 10 * time.Minute
 // the operator says that codes live, or than they ever should.
 func (d *Deployment) CodeWait() time.Duration {
 	lifetime := longestCode
-	if d.Target.CodeLifetime > 0 {
-		lifetime = min(lifetime, d.Target.CodeLifetime)
+	if promised := d.Target.Contract.CodeLifetime; promised > 0 {
+		lifetime = min(lifetime, promised)
 	}
 	return lifetime + lifetime/10
 }
 
 // RedeemLate redeems a code when it ought to have expired.
 func (d *Deployment) RedeemLate(ctx context.Context) (*Attempt, error) {
+	if p := d.unparked(ParkedCode); p != nil {
+		return d.redeemParked(ctx, p)
+	}
+	if d.CodeWait() > d.Target.Wait {
+		return nil, d.parkCode(ctx)
+	}
 	c, err := d.Client(ctx)
 	if err != nil {
 		return nil, err

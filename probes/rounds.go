@@ -23,11 +23,11 @@ var canAnswer = map[string]any{"elicitation": map[string]any{"form": map[string]
 type Question struct {
 	Call     ToolCall
 	State    string // requestState
-	Requests map[string]Asked
+	Requests map[string]InputRequest
 }
 
-// An Asked is one request of a question.
-type Asked struct {
+// An InputRequest is one request of a question.
+type InputRequest struct {
 	Method string `json:"method"`
 	Params struct {
 		Mode    string `json:"mode"`
@@ -51,9 +51,9 @@ type Field struct {
 // questionIn is the question in an answer, or nil.
 func questionIn(a *Answer, call ToolCall) *Question {
 	var result struct {
-		Type     string           `json:"resultType"`
-		State    string           `json:"requestState"`
-		Requests map[string]Asked `json:"inputRequests"`
+		Type     string                  `json:"resultType"`
+		State    string                  `json:"requestState"`
+		Requests map[string]InputRequest `json:"inputRequests"`
 	}
 	if a == nil || json.Unmarshal(a.Result, &result) != nil || result.Type != "input_required" {
 		return nil
@@ -81,7 +81,7 @@ func (q *Question) answers() map[string]any {
 	return all
 }
 
-func (a *Asked) filledIn() map[string]any {
+func (a *InputRequest) filledIn() map[string]any {
 	content := map[string]any{}
 	for name, field := range a.Params.Schema.Properties {
 		switch {

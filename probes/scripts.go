@@ -129,7 +129,7 @@ func (d *Deployment) scriptsOf(ctx context.Context, c *Client) ([]string, error)
 		if err != nil {
 			return nil, err
 		}
-		a, err := s.Authorize(ctx, r, Until(stage), Canary(canaryName))
+		a, err := s.Authorize(ctx, r, Until(stage), Listening(canaryName))
 		if err != nil {
 			return nil, err
 		}
@@ -176,7 +176,7 @@ func (d *Deployment) InjectParameters(ctx context.Context) ([]Injection, error) 
 			if err != nil {
 				return nil, err
 			}
-			a, err := s.Authorize(ctx, r, Until(BeforeConsent), Canary(canaryName))
+			a, err := s.Authorize(ctx, r, Until(BeforeConsent), Listening(canaryName))
 			if err != nil {
 				return nil, err
 			}

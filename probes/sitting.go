@@ -104,8 +104,8 @@ func StartedBy(origin string) Manner { return func(v *Visit) { v.From = origin }
 // By makes another user sit there.
 func By(u User) Manner { return func(v *Visit) { v.User = u } }
 
-// Canary watches for scripts that call a function of that name.
-func Canary(name string) Manner { return func(v *Visit) { v.Canary = name } }
+// Listening watches for scripts that call a function of that name.
+func Listening(name string) Manner { return func(v *Visit) { v.Canary = name } }
 
 // Framed shows the visit within a frame of the page that starts it.
 func Framed(v *Visit) { v.Framed = true }
@@ -218,6 +218,9 @@ func (d *Deployment) visitBy(ctx context.Context, v Visit, by func(context.Conte
 // authorizeBy makes the visit of an authorization request.
 func (d *Deployment) authorizeBy(ctx context.Context, r *Request, by func(context.Context, Visit) (*Landing, error), how ...Manner) (*Authorization, error) {
 	u, err := d.requestURL(ctx, r)
+	if r.Pushed.refused() {
+		return r.Pushed.authorization(r), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -240,6 +243,7 @@ func (d *Deployment) authorizeBy(ctx context.Context, r *Request, by func(contex
 
 // authorization reads what a visit came to.
 func (d *Deployment) authorization(r *Request, landing *Landing) *Authorization {
+	d.noticeHop(r, landing)
 	a := &Authorization{Request: r, Landing: landing, Params: landing.Params()}
 	a.Code, a.Error = a.Params.Get("code"), a.Params.Get("error")
 	if a.Code != "" {

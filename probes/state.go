@@ -136,9 +136,9 @@ func (a *Answer) content() string {
 	return string(said)
 }
 
-// A Naming is a request that names something which belongs to another, beside the
+// A HandleNaming is a request that names something which belongs to another, beside the
 // same request naming something that nobody has.
-type Naming struct {
+type HandleNaming struct {
 	Real, Made       *Answer
 	realID, madeUpID string
 }
@@ -146,7 +146,7 @@ type Naming struct {
 // Opened tells whether naming the real thing opened it: the call was carried out,
 // and did not just say what it says of things that are not there. A call that
 // waited for the real thing, and not for the other, has found it.
-func (n *Naming) Opened() bool {
+func (n *HandleNaming) Opened() bool {
 	switch {
 	case n == nil:
 		return false

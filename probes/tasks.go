@@ -165,13 +165,13 @@ func (t *talk) task(ctx context.Context, call ToolCall) (string, error) {
 	return id, nil
 }
 
-// A TaskTrial is what the second user could do with a task of the first. Naming it
+// A TaskTrial is what the second user could do with a task of the first. HandleNaming it
 // stands beside naming a task that nobody has.
 type TaskTrial struct {
-	Named  map[string]*Naming // by method
-	Lists  bool               // the server lists tasks
-	Listed bool               // among the second user's own
-	Ended  bool               // by the second user's tasks/cancel
+	Named  map[string]*HandleNaming // by method
+	Lists  bool                     // the server lists tasks
+	Listed bool                     // among the second user's own
+	Ended  bool                     // by the second user's tasks/cancel
 }
 
 // TryTasks lets the second user name tasks of the first, who can see them before
@@ -263,7 +263,7 @@ const taskPatience = time.Second
 
 // reachFor names a task of somebody else in every method that takes one.
 func (t *talk) reachFor(ctx context.Context, id string) (*TaskTrial, error) {
-	x := &TaskTrial{Named: map[string]*Naming{}}
+	x := &TaskTrial{Named: map[string]*HandleNaming{}}
 	methods := []string{"tasks/get", "tasks/update", "tasks/cancel"}
 	if t.session != nil {
 		methods[1] = "tasks/result"
@@ -276,7 +276,7 @@ func (t *talk) reachFor(ctx context.Context, id string) (*TaskTrial, error) {
 	}
 	invented := madeUp(id)
 	for _, method := range methods {
-		n := &Naming{realID: id, madeUpID: invented}
+		n := &HandleNaming{realID: id, madeUpID: invented}
 		for name, into := range map[string]**Answer{invented: &n.Made, id: &n.Real} {
 			params := map[string]any{"taskId": name}
 			if method == "tasks/update" {

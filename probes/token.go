@@ -117,12 +117,20 @@ func redemption(a *Authorization) url.Values {
 
 // RefreshWith uses a refresh token, then mutated (RFC 6749, section 6).
 func (d *Deployment) RefreshWith(ctx context.Context, t *Tokens, mutations ...Mutation) (*Tokens, error) {
+	form, err := d.refreshForm(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return d.TokenRequest(ctx, t.Client, form, mutations...)
+}
+
+// refreshForm is the form of a sound token request with a refresh token.
+func (d *Deployment) refreshForm(ctx context.Context, t *Tokens) (url.Values, error) {
 	resource, err := d.Resource(ctx)
 	if err != nil {
 		return nil, err
 	}
-	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {t.Refresh}, "resource": {resource}}
-	return d.TokenRequest(ctx, t.Client, form, mutations...)
+	return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {t.Refresh}, "resource": {resource}}, nil
 }
 
 // Revoke asks for a token to be revoked (RFC 7009, section 2.1).
@@ -140,6 +148,16 @@ func (d *Deployment) Introspect(ctx context.Context, c *Client, token string, mu
 }
 
 func (d *Deployment) postForm(ctx context.Context, endpointName string, c *Client, values url.Values, mutations []Mutation) (*wire.Response, error) {
+	req, err := d.formRequest(ctx, endpointName, c, values, mutations)
+	if err != nil {
+		return nil, err
+	}
+	return d.wire.Do(req)
+}
+
+// formRequest is a form-encoded request to an endpoint of the authorization
+// server, with the client's authentication, then mutated.
+func (d *Deployment) formRequest(ctx context.Context, endpointName string, c *Client, values url.Values, mutations []Mutation) (*http.Request, error) {
 	endpoint, err := d.ServerEndpoint(ctx, endpointName)
 	if err != nil {
 		return nil, err
@@ -156,7 +174,7 @@ func (d *Deployment) postForm(ctx context.Context, endpointName string, c *Clien
 		return nil, err
 	}
 	req.Header = form.Header
-	return d.wire.Do(req)
+	return req, nil
 }
 
 // authenticate adds the client's authentication (RFC 6749, section 2.3.1; RFC
@@ -243,6 +261,9 @@ func (b *bench) firstGrant(ctx context.Context) (*Tokens, error) {
 	t, err := d.Grant(alone(wire.For(ctx, "control")), c)
 	if err != nil {
 		return nil, err
+	}
+	if resource, err := d.Resource(ctx); err == nil {
+		b.ledger.add("resource", "resource sent", resource)
 	}
 	if jwt, ok := t.JWT(); ok {
 		iss, _ := jwt.Claims.String("iss")

@@ -37,6 +37,8 @@ type Visit struct {
 	Deny        bool        // refuse consent instead of giving it
 	Steps       []LoginStep // from the configuration; empty: find the forms by what they look like
 
+	Outside string // an origin of the deployment that the visit must not enter
+
 	Until  Stage     // where the user stops
 	From   string    // origin of a page that starts the visit; empty: the user typed the URL
 	Form   *PageForm // what that page sends to the URL; nil: it is a link

@@ -26,7 +26,10 @@ func BehindStandIn(s *reference.StandIn, issuer string, scopes []string) Target 
 // authorization server of ours, whose key can sign whatever it must refuse.
 func (t Target) WithLab(lab *reference.Lab) Target {
 	t.Ours.AuthServer, t.Issuer, t.Lab = true, lab.Issuer(), lab.Keys()
-	t.Disturb, t.CodeLifetime = true, time.Minute // nobody else is disturbed
+	t.Introspection, t.Keys = introspectionLab{lab.AuthServer}, keyLab{lab.AuthServer}
+	introspector := lab.ResourceServerClient()
+	t.Introspector = &StaticClient{ID: introspector.ID, Secret: introspector.Secret, Method: introspector.AuthMethod}
+	t.Disturb, t.Contract.CodeLifetime = true, time.Minute // nobody else is disturbed
 	if t.OtherResource == "" {
 		t.OtherResource = reference.LabOtherResource
 	}

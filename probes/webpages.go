@@ -59,7 +59,8 @@ func (d *Deployment) asksLogin(ctx context.Context, c *Client, endpoint string, 
 	if err != nil {
 		return false, err
 	}
-	return a.Landing.Asks == AsksLogin, nil
+	a, err = s.beyondConsent(ctx, a, quietly()...)
+	return err == nil && a.Landing.Asks == AsksLogin, err
 }
 
 // ErrNoSession says that signing in leaves nothing in the browser by which the
@@ -526,7 +527,11 @@ func (d *Deployment) askFreshly(ctx context.Context, c *Client) (*Freshness, err
 		if err != nil {
 			return nil, err
 		}
-		return s.Authorize(ctx, r, Until(until))
+		a, err := s.Authorize(ctx, r, Until(until))
+		if err != nil || until == ToTheEnd {
+			return a, err
+		}
+		return s.beyondConsent(ctx, a, quietly(mutations...)...)
 	}
 	f := &Freshness{}
 	if f.Plain, err = ask(BeforeLogin); err != nil {

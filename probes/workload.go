@@ -37,10 +37,9 @@ func (d *Deployment) WorkloadAssertion(ctx context.Context, w *Workload, mutatio
 			return "", err
 		}
 	}
-	now := time.Now()
 	claims := tokens.Claims{
 		"iss": w.Issuer, "sub": w.Subject, "aud": audience, "jti": rand.Text(),
-		"iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(),
+		"iat": tokens.FromNow(0), "exp": tokens.FromNow(5 * time.Minute),
 	}
 	for name, value := range w.Claims {
 		claims[name] = value

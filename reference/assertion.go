@@ -39,6 +39,7 @@ func (s *AuthServer) assertionHolds(assertion string, client *Client) bool {
 	if _, used := s.assertions.get(seen, now); used && !s.faults.Has(fault.AssertionReplayable) {
 		return false
 	}
+	s.races(fault.AssertionRaces, seen, "")
 	s.assertions.put(seen, true, now.Add(maxAssertionLifetime))
 	return true
 }
@@ -81,7 +82,8 @@ func (s *AuthServer) assertionOverlooked(assertion string, client *Client) *toke
 	}
 	symmetric := slices.ContainsFunc(tokens.PublicSecrets(client.jwks), func(known tokens.Secret) bool { return t.VerifyHMAC(known.Bytes) })
 	switch {
-	case s.faults.Has(fault.AssertionNoAudience) && t.Claims["aud"] == nil,
+	case s.faults.Has(fault.DocumentKeyAny) && client.host != "",
+		s.faults.Has(fault.AssertionNoAudience) && t.Claims["aud"] == nil,
 		s.faults.Has(fault.AssertionUnverified) && t.Algorithm() == "ES256",
 		s.faults.Has(fault.AssertionUnsigned) && t.Algorithm() == "none",
 		s.faults.Has(fault.AssertionSymmetric) && symmetric:

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
+	"github.com/mcpassay/mcpassay/reference/fault"
 )
 
 // errUnavailable says that the authorization server could not be asked, so that
@@ -23,7 +24,7 @@ const (
 	maxDocument     = 1 << 20          // of what the authorization server may answer
 	askTimeout      = 5 * time.Second  // for each request to it
 	keysFreshFor    = 5 * time.Minute  // after which a removed key is refused
-	keysFetchedOnce = 2 * time.Second  // at most, however many unknown key ids arrive
+	keysFetchedOnce = time.Second      // at most, however many unknown key ids arrive
 	metadataFresh   = 10 * time.Minute // its endpoints rarely move
 )
 
@@ -34,6 +35,10 @@ type authority struct {
 	client string // that we are there
 	secret string // of the client
 	http   *http.Client
+	faults fault.Set
+	cache  *introspectionCache // nil: none
+
+	transport *http.Transport // of http
 
 	mu          sync.Mutex
 	metadata    *authorityMetadata
@@ -56,7 +61,7 @@ type authorityMetadata struct {
 func newAuthority(issuer, secret string) *authority {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = nil
-	return &authority{issuer: issuer, client: ResourceServerClient, secret: secret, http: &http.Client{
+	return &authority{issuer: issuer, client: ResourceServerClient, secret: secret, transport: transport, http: &http.Client{
 		Transport: introduced{transport},
 		Timeout:   askTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
@@ -76,6 +81,9 @@ func (a *authority) key(ctx context.Context, kid string) (tokens.Key, error) {
 	fresh := time.Since(a.keysAt) < keysFreshFor
 	if known && fresh {
 		return key, nil
+	}
+	if a.keys != nil && a.faults.Has(fault.KeysNeverFetched) {
+		return tokens.Key{}, errors.New("signed by an unknown key")
 	}
 	if !fresh || time.Since(a.lastAttempt) > keysFetchedOnce {
 		if err := a.refresh(ctx); err != nil {
@@ -103,6 +111,11 @@ func (a *authority) refresh(ctx context.Context) error {
 	keys, err := tokens.ParseKeySet(jwks)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	if a.faults.Has(fault.KeysNeverDropped) {
+		for kid, key := range a.keys {
+			keys[kid] = key
+		}
 	}
 	a.keys, a.keysAt, a.jwks = keys, time.Now(), jwks
 	return nil
@@ -186,39 +199,52 @@ func (a *authority) exchange(ctx context.Context, token, resource, scope string)
 // introspect asks what a token stands for (RFC 7662, section 2). Only active:
 // true is active; anything else, errors included, is not.
 func (a *authority) introspect(ctx context.Context, token string) (*tokens.Token, error) {
-	var answer json.RawMessage
-	err := a.ask(ctx, func(m *authorityMetadata) string { return m.Introspection }, url.Values{"token": {token}}, &answer)
+	if t, kept := a.cache.get(token); kept {
+		return t, nil
+	}
+	answer, err := a.askFor(ctx, introspection, url.Values{"token": {token}}, "application/json")
 	if err != nil {
 		return nil, err
 	}
 	claims, err := tokens.ParseObject(answer)
+	if err != nil && a.faults.Has(fault.IntrospectionStatus) {
+		claims, err = map[string]json.RawMessage{"active": json.RawMessage("true")}, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
 	}
-	if string(claims["active"]) != "true" {
+	if !a.isActive(claims) {
 		return nil, errors.New("not active")
 	}
 	if _, named := claims["iss"]; !named { // optional, and it is the issuer who answers
-		claims["iss"], err = json.Marshal(a.issuer)
+		if claims["iss"], err = json.Marshal(a.issuer); err != nil {
+			return nil, err
+		}
 	}
-	return &tokens.Token{Claims: claims}, err
+	t := &tokens.Token{Claims: claims}
+	a.cache.put(token, t)
+	return t, nil
+}
+
+func introspection(m *authorityMetadata) string { return m.Introspection }
+
+// isActive tells whether active is the boolean true, and nothing like it.
+func (a *authority) isActive(claims map[string]json.RawMessage) bool {
+	active, present := claims["active"]
+	switch {
+	case a.faults.Has(fault.IntrospectionStatus):
+		return string(active) != "false"
+	case a.faults.Has(fault.IntrospectionTruthy):
+		return present && string(active) != "false"
+	case a.faults.Has(fault.IntrospectionText) && string(active) == `"true"`:
+		return true
+	}
+	return string(active) == "true"
 }
 
 // ask posts a form to an endpoint as the resource server's own client.
 func (a *authority) ask(ctx context.Context, endpoint func(*authorityMetadata) string, form url.Values, answer any) error {
-	a.mu.Lock()
-	m, err := a.describe(ctx)
-	a.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint(m), strings.NewReader(form.Encode()))
-	if err != nil {
-		return fmt.Errorf("%w: %w", errUnavailable, err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(url.QueryEscape(a.client), url.QueryEscape(a.secret)) // RFC 6749, section 2.3.1
-	body, err := a.do(req)
+	body, err := a.askFor(ctx, endpoint, form, "application/json")
 	if err != nil {
 		return err
 	}
@@ -226,6 +252,24 @@ func (a *authority) ask(ctx context.Context, endpoint func(*authorityMetadata) s
 		return fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 	return nil
+}
+
+// askFor does the same for an answer of any media type.
+func (a *authority) askFor(ctx context.Context, endpoint func(*authorityMetadata) string, form url.Values, accept string) ([]byte, error) {
+	a.mu.Lock()
+	m, err := a.describe(ctx)
+	a.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint(m), strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", accept)
+	req.SetBasicAuth(url.QueryEscape(a.client), url.QueryEscape(a.secret)) // RFC 6749, section 2.3.1
+	return a.do(req)
 }
 
 func (a *authority) fetch(ctx context.Context, address string) ([]byte, error) {

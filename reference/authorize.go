@@ -44,6 +44,7 @@ type authRequest struct {
 	maxAge      time.Duration // of the sign-in; negative: any
 	key         string        // dpop_jkt
 	defaulted   bool          // no resource was named
+	agent       *Client       // that is to act for the user; nil: none
 
 	// What only faults look at.
 	method, iss  string
@@ -52,6 +53,13 @@ type authRequest struct {
 }
 
 func (q *authRequest) prompts(value string) bool { return contains(q.prompt, value) }
+
+func (q *authRequest) agentID() string {
+	if q.agent == nil {
+		return ""
+	}
+	return q.agent.ID
+}
 
 // authorize is the authorization endpoint (OAuth 2.1, section 4.1.1).
 func (s *AuthServer) authorize(w http.ResponseWriter, r *http.Request) {
@@ -68,8 +76,18 @@ func (s *AuthServer) authorize(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 	}
 	browser := s.browserCookie(r)
+	if refused := s.describeAsker(r.Context(), params(query)); refused != nil {
+		s.write(w, *refused)
+		return
+	}
 	s.mu.Lock()
-	next := s.begin(r, params(query), browser)
+	p, problem := s.retrieve(params(query))
+	var next step
+	if problem != nil {
+		next = s.errorPage(problem)
+	} else {
+		next = s.begin(r, p, browser)
+	}
 	s.mu.Unlock()
 	next.cookies = append(next.cookies, s.cookie(browserCookie, browser))
 	if page, ok := next.data.(*errorPage); ok && s.faults.Has(fault.PagesScriptParameter) {
@@ -112,6 +130,9 @@ func (s *AuthServer) begin(r *http.Request, p params, browser string) step {
 	}
 	if failure != nil && (client.trusted() || s.faults.Has(fault.ErrorBeforeLogin)) {
 		return s.fail(tx, failure)
+	}
+	if c, err := r.Cookie(approvalCookie); err == nil {
+		tx.approval = c.Value
 	}
 	s.transactions.put(tx.id, tx, s.now().Add(transactionLifetime))
 	return s.advance(tx, user)
@@ -156,6 +177,9 @@ func (s *AuthServer) asker(p params) (client *Client, redirectURI string, proble
 		return nil, "", refuse(invalidRequest, "The application is not known here.")
 	}
 	redirectURI = s.redirectFor(client, p.get("redirect_uri"))
+	if redirectURI == "" && s.unchecked(fault.ParRedirectUnchecked, p) {
+		redirectURI = p.get("redirect_uri")
+	}
 	if redirectURI == "" {
 		return client, "", refuse(invalidRequest, "The application did not register the address it wants to be answered at.")
 	}
@@ -187,7 +211,7 @@ func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (
 	if problem := s.requestFormRefused(p, client); problem != nil {
 		return q, problem
 	}
-	q.implicit = p.get("response_type") == "token" && s.faults.Has(fault.ImplicitGrant)
+	q.implicit = p.get("response_type") == "token" && s.implicitServed()
 	q.challenge, q.method = p.get("code_challenge"), p.get("code_challenge_method")
 	if problem := s.challengeRefused(p, client); problem != nil && !q.implicit {
 		return q, problem
@@ -200,6 +224,9 @@ func (s *AuthServer) readRequest(p params, client *Client, redirectURI string) (
 		return q, problem
 	}
 	q.defaulted = len(p.list("resource")) == 0
+	if q.agent, problem = s.requestedAgent(p); problem != nil {
+		return q, problem
+	}
 	q.nonce, q.key = p.get("nonce"), p.get(provenKey)
 	q.prompt = strings.Fields(p.get("prompt"))
 	if q.prompts("none") && len(q.prompt) > 1 {
@@ -237,13 +264,13 @@ func (s *AuthServer) requestFormRefused(p params, client *Client) *denial {
 	case responseType == "" && s.faults.Has(fault.ResponseTypeAssumed):
 	case responseType == "":
 		return refuse(invalidRequest, "response_type is required")
-	case responseType == "token" && s.faults.Has(fault.ImplicitGrant):
+	case responseType == "token" && s.implicitServed():
 	case s.faults.Has(fault.ResponseTypeLoose):
 	case responseType != "code":
 		return refuse(unsupportedResponse, "response_type has to be code")
 	}
 	switch {
-	case !contains(client.GrantTypes, grantCode):
+	case !contains(client.GrantTypes, grantCode) && !s.codesAnyway(grantCode):
 		return refuse(unauthorizedClient, "the client is not registered for the code flow")
 	case p.get("request") != "":
 		return refuse(requestNotSupported, "request objects are not supported")
@@ -291,7 +318,7 @@ func (s *AuthServer) emptyParameter(p params) string {
 
 var requestParameters = []string{
 	"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method",
-	"resource", "nonce", "prompt", "max_age", "response_mode", "request", "request_uri",
+	"resource", "nonce", "prompt", "max_age", "response_mode", "request", "request_uri", "requested_actor",
 }
 
 // silently answers a request that must not show anything. It never creates
@@ -299,6 +326,9 @@ var requestParameters = []string{
 // redirect: the URL would be an open redirector for anyone who registers one
 // (RFC 9700, section 4.11.2).
 func (s *AuthServer) silently(tx *transaction, user *session) step {
+	if s.proxies() {
+		return s.silentlyProxied(tx, user)
+	}
 	switch {
 	case s.needsLogin(tx, user) && !tx.request.client.trusted():
 		return s.errorPage(refuse(loginRequired, "You are not signed in."))

@@ -225,8 +225,9 @@ func TestNamesAreEscaped(t *testing.T) {
 
 func TestVariantsOfTheFlow(t *testing.T) {
 	for _, v := range variant.All() {
-		if v == variant.NoRegistration || v == variant.ScriptedRedirect {
-			continue
+		switch v {
+		case variant.NoRegistration, variant.ScriptedRedirect, variant.ScriptedLogin, variant.TLS, variant.PAROnly, variant.Proxy:
+			continue // have tests of their own, or need a browser
 		}
 		t.Run(v.ID, func(t *testing.T) {
 			f := newFlow(t, Options{Variants: []variant.Variant{v}})
@@ -245,6 +246,14 @@ func TestScriptedRedirect(t *testing.T) {
 	f := newFlow(t, Options{Variants: []variant.Variant{variant.ScriptedRedirect}})
 	l := f.b.authorize(f.request())
 	if l.redirect != "" || !strings.Contains(l.body, "location.replace(") || !strings.Contains(l.Header.Get("Content-Security-Policy"), "script-src 'nonce-") {
+		t.Errorf("answered %d %s", l.StatusCode, l.body)
+	}
+}
+
+func TestScriptedLogin(t *testing.T) {
+	f := newFlow(t, Options{Variants: []variant.Variant{variant.ScriptedLogin}})
+	l := f.b.open(f.request())
+	if strings.Contains(l.body, "<form") || !strings.Contains(l.Header.Get("Content-Security-Policy"), "connect-src 'self'") {
 		t.Errorf("answered %d %s", l.StatusCode, l.body)
 	}
 }

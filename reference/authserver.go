@@ -26,8 +26,10 @@ type AuthServer struct {
 	handler  http.Handler
 	now      func() time.Time
 
-	succession  succession
-	keysFetched atomic.Bool // somebody has asked for the keys
+	succession    succession
+	keysFetched   atomic.Bool // somebody has asked for the keys
+	federation    *federation // who signs users in, if not we
+	leadsAnywhere bool        // an identity provider does not know where its clients lead
 
 	// What tokens can be for. Fixed before the first request.
 	endpoint, otherEndpoint, upstream string
@@ -43,8 +45,17 @@ type AuthServer struct {
 	refreshes    *shelf[*refreshToken]
 	accesses     *shelf[*accessToken]
 	assertions   *shelf[bool] // client assertions seen, by client and jti
-	proofs       *proofGuard  // of token requests
-	workloads    []*Workload  // that are entitled to something
+	pushes       *shelf[*pushed]
+	documents    *shelf[*documented] // clients that documents describe, by URL
+	providers    []*IdentityProvider
+
+	odd       oddities
+	spare     spareKey
+	proofs    *proofGuard // of token requests
+	workloads []*Workload // that are entitled to something
+	outbound  *outbound   // has locks of its own
+
+	crossing crossing // only with faults that lose races
 }
 
 func newAuthServer(origin string, o *Options) (*AuthServer, error) {
@@ -63,7 +74,10 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		refreshes:    newShelf[*refreshToken](),
 		accesses:     newShelf[*accessToken](),
 		assertions:   newShelf[bool](),
+		pushes:       newShelf[*pushed](),
+		documents:    newShelf[*documented](),
 	}
+	s.outbound = newOutbound(s.faults, o.FetchTimeout)
 	s.proofs = s.tokenProofs()
 	if s.variants.Has(variant.PathIssuer) {
 		s.issuer += "/tenants/acme"
@@ -76,6 +90,9 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	if err := s.presetClients(); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	if err := s.identityProviders(); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	if err := s.trustWorkloads(); err != nil {
@@ -95,7 +112,7 @@ func (s *AuthServer) Keys() *tokens.Issuer { return s.keys }
 // server, and the upstream API, which is reached by token exchange only.
 func (s *AuthServer) serveResources(endpoint, otherEndpoint, upstream string) {
 	s.endpoint, s.otherEndpoint, s.upstream = endpoint, otherEndpoint, upstream
-	s.preset[ResourceServerClient].RedirectURIs = []string{originOf(endpoint) + callbackPath}
+	s.preset[ResourceServerClient].RedirectURIs = []string{originOf(endpoint) + connectedPath}
 	s.workloads[0].resource, s.workloads[1].resource = endpoint, otherEndpoint
 }
 
@@ -110,6 +127,7 @@ func (s *AuthServer) routes() http.Handler {
 	mux.HandleFunc("POST "+path+"/login", s.submitLogin)
 	mux.HandleFunc("GET "+path+"/consent", s.showConsent)
 	mux.HandleFunc("POST "+path+"/consent", s.submitConsent)
+	mux.HandleFunc("GET "+path+callbackPath, s.comeBack)
 
 	// Endpoints that clients running in a browser call.
 	shared := func(pattern string, methods string, h http.HandlerFunc) {
@@ -117,6 +135,7 @@ func (s *AuthServer) routes() http.Handler {
 	}
 	shared(path+"/token", "POST", s.token)
 	shared(path+"/revoke", "POST", s.revoke)
+	shared(path+"/par", "POST", s.push)
 	if !s.variants.Has(variant.NoRegistration) {
 		shared(path+"/register", "POST", s.register)
 		shared(path+"/register/{client}", "GET, PUT, DELETE", s.manage)
@@ -124,6 +143,9 @@ func (s *AuthServer) routes() http.Handler {
 
 	// Resource servers only.
 	mux.HandleFunc("POST "+path+"/introspect", s.introspect)
+	if s.faults.Has(fault.IntrospectByGet) {
+		mux.HandleFunc("GET "+path+"/introspect", s.introspect)
+	}
 	return mux
 }
 
@@ -141,6 +163,7 @@ func (s *AuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		limit = 8 << 20
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	defer s.crossing.enter()()
 	s.handler.ServeHTTP(w, r)
 }
 

@@ -37,7 +37,7 @@ func (e *endpoint) proven(r *http.Request, who *caller) error {
 	case who.key == "":
 		return errUnboundToken
 	}
-	key, err := e.proofs.check(r, tokens.ExpectedProof{Method: r.Method, URL: e.url, Access: who.token, Thumbprint: who.key})
+	key, err := e.proofs.check(r, tokens.ExpectedProof{Method: r.Method, URL: e.url, Access: who.token, Thumbprint: who.key, Now: e.verifier.now})
 	switch {
 	case errors.Is(err, errNonce):
 		return &refusal{

@@ -29,6 +29,9 @@ func (s *AuthServer) authenticate(r *http.Request, p params) (*Client, *denial) 
 		return nil, problem
 	}
 	client := s.client(shown.id)
+	if asked := s.snapshot(shown.id, p); asked != nil {
+		client = asked
+	}
 	if client != nil && s.excused(shown, p) {
 		return client, nil
 	}
@@ -51,7 +54,8 @@ func (s *AuthServer) authenticate(r *http.Request, p params) (*Client, *denial) 
 func (s *AuthServer) excused(shown presented, p params) bool {
 	return shown.method == authNone &&
 		(s.faults.Has(fault.ClientUnauthenticated) ||
-			s.faults.Has(fault.RefreshUnauthenticated) && p.get("grant_type") == grantRefresh)
+			s.faults.Has(fault.RefreshUnauthenticated) && p.get("grant_type") == grantRefresh ||
+			namesDocument(shown.id) && s.keyOverlooked(p))
 }
 
 func (s *AuthServer) methodAllowed(method string, client *Client) bool {
@@ -113,11 +117,18 @@ func (s *AuthServer) proofHolds(shown presented, client *Client) bool {
 		return true
 	case authBasic, authPost:
 		unusable := s.faults.Has(fault.RegisterSecretUnusable) && client.SelfRegistered
-		return client.Secret != "" && !unusable && (same(shown.proof, client.Secret) || s.secretOverlooked(shown.proof, client))
+		return client.Secret != "" && !unusable && !s.secretExpired(client) && (same(shown.proof, client.Secret) || s.secretOverlooked(shown.proof, client))
 	case authAssertion:
 		return s.assertionHolds(shown.proof, client)
 	}
 	return false
+}
+
+// secretExpired tells whether the secret of a self-registered client has ended
+// (RFC 7591, section 3.2.1).
+func (s *AuthServer) secretExpired(client *Client) bool {
+	end := client.registered.Add(s.options.SecretLifetime)
+	return client.SelfRegistered && !s.now().Before(end) && !s.faults.Has(fault.SecretOutlasts)
 }
 
 // secretOverlooked holds the faults that let a wrong secret pass.

@@ -11,6 +11,8 @@ type ClientLab struct {
 	// Unattended signs the first user in and agrees for him without showing a page,
 	// since nobody is there who would look at one.
 	Unattended bool
+	// Revision is the only one of MCP that the resource server speaks; empty: all.
+	Revision string
 	// TestToolScopes are needed to call the tool that every test fixture calls.
 	TestToolScopes []string
 	// AuthMethods are all that the metadata says of how clients authenticate; nil:

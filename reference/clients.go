@@ -23,6 +23,7 @@ const (
 	grantRefresh  = "refresh_token"
 	grantMachine  = "client_credentials"
 	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+	grantIdentity = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 )
 
 // A Client is a registered client.
@@ -47,9 +48,15 @@ type Client struct {
 	described      map[string]json.RawMessage // other metadata, as registered
 	manager        string                     // digest of the registration access token
 	registered     time.Time
+	host           string // of the document that describes it; empty: none does
+	logo, home     string // pages that the document names
+
+	pushes bool   // all its authorization requests
+	mayAct string // who may act with the tokens of its users, as may_act says
 
 	// What only faults look at.
 	askedGrants    []string
+	anyRedirect    bool
 	deleted        bool
 	needsNoConsent bool
 }
@@ -72,6 +79,12 @@ const (
 	PostClient      = "preregistered-post"
 	AssertionClient = "preregistered-jwt"
 	MachineClient   = "preregistered-machine"
+
+	EnterpriseClient      = "preregistered-enterprise"
+	OtherEnterpriseClient = "preregistered-enterprise-other"
+	AgentClient           = "preregistered-agent"
+	OtherAgentClient      = "preregistered-agent-other"
+	DelegatingClient      = "preregistered-delegating"
 )
 
 // presetClients registers the operator's clients, with new credentials.
@@ -96,6 +109,11 @@ func (s *AuthServer) presetClients() error {
 	add(PostClient, "Registered web application (secret in body)", authPost, grantCode, grantRefresh)
 	signer := add(AssertionClient, "Registered web application (key)", authAssertion, grantCode, grantRefresh)
 	add(MachineClient, "Nightly job", authBasic, grantMachine).Scopes = []string{scopeRead, scopeWrite}
+	add(EnterpriseClient, "Company assistant", authBasic, grantIdentity, grantExchange, grantCode)
+	add(OtherEnterpriseClient, "Company calendar", authBasic, grantIdentity, grantExchange, grantCode)
+	add(AgentClient, "Research agent", authBasic, grantMachine, grantExchange)
+	add(OtherAgentClient, "Archive agent", authBasic, grantMachine, grantExchange)
+	add(DelegatingClient, "Application that employs the research agent", authNone, grantCode).mayAct = AgentClient
 	add(ResourceServerClient, "Notes server", authBasic, grantExchange, grantCode).Scopes = []string{scopeRead, scopeUpstream}
 
 	for _, c := range s.options.Clients {
@@ -129,8 +147,10 @@ func (s *AuthServer) client(id string) *Client {
 	if c := s.preset[id]; c != nil {
 		return c
 	}
-	c, _ := s.clients.get(id, s.now())
-	return c
+	if c, ok := s.clients.get(id, s.now()); ok {
+		return c
+	}
+	return s.describedClient(id)
 }
 
 // unregistered makes up a client that nobody registered, as only a fault does.

@@ -19,6 +19,7 @@ type authCode struct {
 	used              bool
 	guesses           int            // token requests with a wrong verifier
 	served            map[string]any // only with fault.CodeReserved
+	document          *Client        // as the flow began with it, if a document describes it
 }
 
 // maxGuesses is how many wrong verifiers a code survives. Its client is right at
@@ -33,11 +34,13 @@ func (s *AuthServer) issueCode(q *authRequest, user *session) string {
 	g := s.allow(&grant{
 		client: q.client.ID, user: user.user, scopes: q.scopes, resources: q.resources,
 		nonce: q.nonce, signedIn: user.since, defaulted: q.defaulted,
+		agent: q.agentID(),
 	})
 	expires := s.now().Add(s.options.CodeLifetime)
 	code := s.newCode()
 	s.codes.put(digest(code), &authCode{
-		grant: g, redirectURI: q.redirectURI, key: q.key, challenge: q.challenge, method: q.method, expires: expires,
+		document: documentOf(q.client),
+		grant:    g, redirectURI: q.redirectURI, key: q.key, challenge: q.challenge, method: q.method, expires: expires,
 	}, expires.Add(usedCodeMemory))
 	return code
 }
@@ -87,6 +90,10 @@ func (s *AuthServer) redeemCode(client *Client, p params) (map[string]any, *deni
 	if problem != nil {
 		return nil, problem
 	}
+	if code.grant.acting, problem = s.redeemingAgent(code.grant, client, p); problem != nil {
+		return nil, problem
+	}
+	s.races(fault.CodeRaces, p.get("code"), "")
 	code.used, code.grant.key = true, p.get(provenKey)
 	response, problem := s.tokenResponse(code.grant, client, code.grant.scopes, resource)
 	if s.faults.Has(fault.CodeReserved) {
@@ -109,7 +116,7 @@ func (s *AuthServer) codeByChallenge(code *authCode, client *Client, p params) *
 // codeRefused checks what a code is bound to.
 func (s *AuthServer) codeRefused(code *authCode, client *Client, p params) *denial {
 	switch {
-	case code.grant.client != client.ID && !s.faults.Has(fault.CodeAnyClient):
+	case code.grant.client != client.ID && !s.faults.Has(fault.CodeAnyClient) && !s.sameDocument(code.grant.client, client.ID):
 		return refuse(invalidGrant, "the code is another client's")
 	case !s.redirectRepeated(p.get("redirect_uri"), code.redirectURI, client):
 		return refuse(invalidGrant, "redirect_uri is not the one of the authorization request")

@@ -18,8 +18,8 @@ import (
 // Where users connect an account, and where the authorization server sends them
 // back to.
 const (
-	connectPath  = "/connect/"
-	callbackPath = "/connect/callback"
+	connectPath   = "/connect/"
+	connectedPath = "/connect/callback"
 )
 
 // connections are the accounts that users connect on a page of the server's, to
@@ -138,7 +138,7 @@ func (e *endpoint) serveConnect(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	if r.URL.Path == callbackPath {
+	if r.URL.Path == connectedPath {
 		e.finishConnect(w, r)
 		return
 	}
@@ -147,7 +147,7 @@ func (e *endpoint) serveConnect(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	address, err := e.authority.signIn(r.Context(), originOf(e.url)+callbackPath, one, e.url)
+	address, err := e.authority.signIn(r.Context(), originOf(e.url)+connectedPath, one, e.url)
 	if err != nil {
 		http.Error(w, "nobody can sign in now", http.StatusBadGateway)
 		return
@@ -170,7 +170,7 @@ func (e *endpoint) finishConnect(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this did not begin in this browser", http.StatusForbidden)
 		return
 	}
-	token, err := e.authority.redeem(r.Context(), r.URL.Query().Get("code"), originOf(e.url)+callbackPath, one.verifier, e.url)
+	token, err := e.authority.redeem(r.Context(), r.URL.Query().Get("code"), originOf(e.url)+connectedPath, one.verifier, e.url)
 	if err != nil {
 		http.Error(w, "you are not signed in", http.StatusForbidden)
 		return

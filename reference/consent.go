@@ -20,10 +20,14 @@ type consentPage struct {
 	Client    *Client
 	Name      any // escaped where it is shown, but for a fault
 	Site      any // of the client, as it says: a link
+	Who       who
 	Target    string
+	Address   string       // the redirect URI; only where users sign in elsewhere
+	Upstream  *upstreamAsk // only there
 	Scopes    []string
 	Resources []string
-	Refusal   bool // put the refusing button first
+	Agent     string // that is to act for the user, if any
+	Refusal   bool   // put the refusing button first
 }
 
 func (s *AuthServer) showConsent(w http.ResponseWriter, r *http.Request) {
@@ -50,17 +54,34 @@ func (s *AuthServer) consentPage(tx *transaction, user *session) step {
 		Fields:    s.fields(),
 		Tx:        tx.id,
 		CSRF:      tx.csrf,
-		User:      user.user,
-		Client:    q.client,
-		Name:      s.shownName(q.client),
+		User:      nameOf(user),
+		Client:    s.clientShown(q.client),
+		Name:      s.shownName(s.clientShown(q.client)),
 		Site:      s.site(q.client),
-		Target:    destination(q.redirectURI),
+		Who:       s.whoAsks(q),
+		Target:    s.targetShown(q),
 		Scopes:    meanings(q.scopes),
 		Resources: q.resources,
+		Agent:     s.agentName(q),
 		Refusal:   s.variants.Has(variant.FormPostConsent),
 	}
+	leads := q.redirectURI
+	if s.proxies() {
+		page.Upstream, page.Address = &upstreamAsk{Host: hostOf(s.federation.issuer), Scope: upstreamScope}, q.redirectURI
+		leads += " " + s.federation.issuer
+	}
 	s.hide(page)
-	return step{page: "consent.html", formTarget: q.redirectURI, data: page}
+	return step{page: "consent.html", formTarget: leads, data: page}
+}
+
+// An upstreamAsk is what we will ask an identity provider for.
+type upstreamAsk struct{ Host, Scope string }
+
+func nameOf(user *session) string {
+	if user == nil {
+		return ""
+	}
+	return user.user
 }
 
 // hide holds the faults that leave something out.
@@ -68,6 +89,10 @@ func (s *AuthServer) hide(page *consentPage) {
 	switch {
 	case s.faults.Has(fault.ConsentHidesClient):
 		page.Name = "An application"
+	case s.faults.Has(fault.ProxyConsentHidesScopes) && page.Upstream != nil:
+		page.Upstream.Scope = ""
+	case s.faults.Has(fault.ProxyConsentHidesAddress):
+		page.Address, page.Target = "", "the application"
 	case s.faults.Has(fault.ConsentHidesTarget):
 		page.Target = "the application"
 	case s.faults.Has(fault.ConsentHidesResource):
@@ -111,6 +136,7 @@ func (s *AuthServer) submitConsent(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	next := s.expired()
 	if tx := s.approvalSubmitted(r); tx != nil {
+		s.races(fault.ConsentRaces, tx.id, "")
 		next = s.decide(tx, s.sessionOf(r), r.PostForm)
 	}
 	s.mu.Unlock()
@@ -125,6 +151,9 @@ func (s *AuthServer) decide(tx *transaction, user *session, form url.Values) ste
 	names := s.fields()
 	if form.Get(names.Decision) != names.Yes && !s.faults.Has(fault.ConsentDenialIgnored) {
 		return s.denied(tx)
+	}
+	if s.proxies() {
+		return s.decideProxied(tx)
 	}
 	s.agree(tx.request, user)
 	s.believeForm(tx.request, form)

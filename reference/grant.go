@@ -2,6 +2,7 @@ package reference
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
@@ -20,29 +21,37 @@ type grant struct {
 	signedIn         time.Time
 	until            time.Time // no refreshing beyond
 	defaulted        bool      // the client named no resource
+	agent            string    // that the user agreed to let act, if any
+	acting           string    // the agent, once it has proved itself
 	revoked          bool
 }
 
 // An accessToken is what we remember of an access token. We find it by the whole
 // token, so that only what we issued is ever found.
 type accessToken struct {
-	grant             *grant
-	client            string
-	scopes            []string
-	claims            tokens.Claims
-	resource          string
-	issued, expires   time.Time
-	revoked, exchange bool
+	grant           *grant
+	client          string
+	scopes          []string
+	claims          tokens.Claims
+	resource        string
+	issued, expires time.Time
+	revoked         bool
+	actors          []string     // who act for the user, the newest first
+	mayAct          string       // who alone may act, if anybody is named
+	source          *accessToken // that this one was exchanged for
 }
 
 func (t *accessToken) alive(now time.Time) bool {
-	return !t.revoked && !t.grant.revoked && now.Before(t.expires)
+	return !t.revoked && !t.grant.revoked && now.Before(t.expires) && (t.source == nil || t.source.alive(now))
 }
 
 // allow records a grant.
 func (s *AuthServer) allow(g *grant) *grant {
 	g.id = secret()
 	g.until = s.now().Add(s.options.RefreshTokenLifetime)
+	if s.faults.Has(fault.RefreshEternal) {
+		g.until = g.until.AddDate(100, 0, 0)
+	}
 	s.grants.put(g.id, g, g.until)
 	return g
 }
@@ -53,8 +62,10 @@ type accessRequest struct {
 	client   string
 	scopes   []string
 	resource any       // a string, but where a fault makes it several
-	actor    string    // who acts for the user, after a token exchange
+	actors   []string  // who act for the user, the newest first
+	mayAct   string    // who alone may act in an exchange, if anybody is named
 	until    time.Time // it has to end by then; zero: no matter
+	source   *accessToken
 }
 
 // issueAccess makes an access token (RFC 9068, section 2). It is for exactly one
@@ -63,7 +74,8 @@ func (s *AuthServer) issueAccess(a accessRequest) (string, error) {
 	now := s.now()
 	t := &accessToken{
 		grant: a.grant, client: a.client, scopes: a.scopes,
-		issued: now, expires: now.Add(s.accessLifetime()), exchange: a.actor != "",
+		issued: now, expires: now.Add(s.accessLifetime()),
+		actors: a.actors, mayAct: a.mayAct, source: a.source,
 	}
 	t.resource, _ = a.resource.(string)
 	if !a.until.IsZero() && t.expires.After(a.until) {
@@ -73,7 +85,7 @@ func (s *AuthServer) issueAccess(a accessRequest) (string, error) {
 	token := secret()
 	if !s.variants.Has(variant.OpaqueTokens) {
 		var err error
-		if token, err = s.sign("at+jwt", t.claims); err != nil {
+		if token, err = s.signAccess(t.claims); err != nil {
 			return "", err
 		}
 	}
@@ -108,10 +120,15 @@ func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims
 	if !a.grant.signedIn.IsZero() {
 		claims["auth_time"] = a.grant.signedIn.Unix()
 	}
-	if a.actor != "" {
-		claims["act"] = map[string]any{"sub": a.actor}
+	if s.faults.Has(fault.ScopeDefaultUnscoped) && len(a.scopes) == 0 {
+		delete(claims, "scope")
 	}
+	s.claimActors(claims, a)
+	s.misclaim(claims)
 	s.confirm(claims, a)
+	if s.faults.Has(fault.TokenIssuerSlash) {
+		claims["iss"] = s.issuer + "/"
+	}
 	if s.faults.Has(fault.AudienceMissing) {
 		delete(claims, "aud")
 	}
@@ -126,16 +143,63 @@ func (s *AuthServer) accessClaims(a accessRequest, t *accessToken) tokens.Claims
 	return claims
 }
 
+// signAccess signs with our key, which nobody but us has: whoever verifies tokens
+// cannot make them.
+func (s *AuthServer) signAccess(claims tokens.Claims) (string, error) {
+	if s.faults.Has(fault.TokenSymmetric) {
+		return tokens.SignShared("at+jwt", claims, []byte(s.resourceServerSecret()))
+	}
+	return s.sign("at+jwt", claims)
+}
+
+// misclaim holds the faults that say too little or too much.
+func (s *AuthServer) misclaim(claims tokens.Claims) {
+	if s.faults.Has(fault.TokenClaimsMissing) {
+		delete(claims, "iat")
+		delete(claims, "jti")
+	}
+	if s.faults.Has(fault.TokenPersonalData) {
+		claims["email"], claims["birthdate"], claims["phone_number"] = "alice@home.example", "1990-01-01", "+1 555 0100"
+	}
+}
+
+// claimActors says who acts: the newest actor holds the older ones (RFC 8693,
+// sections 4.1 and 4.4).
+func (s *AuthServer) claimActors(claims tokens.Claims, a accessRequest) {
+	var act map[string]any
+	for _, actor := range slices.Backward(a.actors) {
+		link := map[string]any{"sub": actor}
+		if act != nil {
+			link["act"] = act
+		}
+		act = link
+	}
+	if act != nil {
+		claims["act"] = act
+	}
+	if act != nil && s.faults.Has(fault.ActSubject) {
+		claims["sub"] = a.actors[0]
+	}
+	if a.mayAct != "" {
+		claims["may_act"] = map[string]any{"sub": a.mayAct}
+	}
+}
+
 // tokenResponse issues what a grant of a user gives: an access token, a refresh
 // token if the client may have one, an ID token if it asked who the user is.
 func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, resource any) (map[string]any, *denial) {
-	access, err := s.issueAccess(accessRequest{grant: g, client: client.ID, scopes: scopes, resource: resource})
+	request := accessRequest{grant: g, client: client.ID, scopes: scopes, resource: resource, mayAct: client.mayAct}
+	if g.acting != "" {
+		request.actors = []string{g.acting}
+	}
+	access, err := s.issueAccess(request)
 	if err != nil {
 		return nil, refuse(serverError, "the token cannot be signed")
 	}
 	response := s.typed(s.accessResponse(access, scopes), g)
 	if s.mayRefresh(client) {
 		response["refresh_token"] = s.issueRefresh(g)
+		response["refresh_token_expires_in"] = int(g.until.Sub(s.now()).Round(time.Second) / time.Second)
 	}
 	if contains(scopes, scopeOpenID) {
 		if response["id_token"], err = s.idToken(g); err != nil {
@@ -158,6 +222,9 @@ func (s *AuthServer) accessResponse(access string, scopes []string) map[string]a
 	}
 	if s.faults.Has(fault.TokenExpiryText) {
 		response["expires_in"] = fmt.Sprint(response["expires_in"])
+	}
+	if s.faults.Has(fault.ScopeUnknownDropped) || s.faults.Has(fault.ScopeDefaultUnscoped) && len(scopes) == 0 {
+		delete(response, "scope")
 	}
 	for f, member := range map[fault.Fault]string{
 		fault.TokenTypeMissing: "token_type", fault.TokenExpiryMissing: "expires_in",
@@ -188,5 +255,5 @@ func (s *AuthServer) idToken(g *grant) (string, error) {
 	if s.faults.Has(fault.AuthTimeMissing) {
 		delete(claims, "auth_time")
 	}
-	return s.sign("JWT", claims)
+	return s.signIDToken(claims)
 }

@@ -3,6 +3,8 @@ package reference
 import (
 	"slices"
 	"strings"
+
+	"github.com/mcpassay/mcpassay/reference/fault"
 )
 
 // Scopes beyond those that the resource server's tools need.
@@ -34,11 +36,14 @@ var scopeMeanings = map[string]string{
 // that the client could have.
 func (s *AuthServer) scopeGranted(asked string, client *Client) ([]string, *denial) {
 	if strings.TrimSpace(asked) == "" {
-		return s.leastScopes(), nil
+		return s.scopeDefault(client), nil
 	}
 	var granted []string
 	for _, scope := range strings.Fields(asked) {
-		if !contains(client.Scopes, scope) && !s.options.lab {
+		if !contains(client.Scopes, scope) && s.faults.Has(fault.ScopeUnknownDropped) {
+			continue
+		}
+		if !contains(client.Scopes, scope) && !s.unknownGranted(scope) && !s.options.lab {
 			return nil, refuse(invalidScope, "scope %q is unknown or not for this client", scope)
 		}
 		if !contains(granted, scope) {
@@ -46,6 +51,22 @@ func (s *AuthServer) scopeGranted(asked string, client *Client) ([]string, *deni
 		}
 	}
 	return granted, nil
+}
+
+// scopeDefault is what a client gets that asks for nothing in particular.
+func (s *AuthServer) scopeDefault(client *Client) []string {
+	switch {
+	case s.faults.Has(fault.ScopeDefaultAll):
+		return client.Scopes
+	case s.faults.Has(fault.ScopeDefaultUnscoped):
+		return nil
+	}
+	return s.leastScopes()
+}
+
+// unknownGranted holds the fault that grants whatever it does not know.
+func (s *AuthServer) unknownGranted(scope string) bool {
+	return s.faults.Has(fault.ScopeUnknownGranted) && !contains(knownScopes, scope)
 }
 
 // scopeNarrowed returns the part of what was granted that is asked for now. It

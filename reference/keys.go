@@ -19,7 +19,7 @@ func (s *AuthServer) jwks(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "no keys", http.StatusInternalServerError)
 		return
 	}
-	s.writePublic(w, s.keysPublished(set))
+	s.writePublic(w, s.keysPublished(s.spare.beside(set)))
 }
 
 // keysPublished is the key set: public keys that we sign with, and no others.

@@ -22,6 +22,7 @@ type loginPage struct {
 	Wrong   bool
 	Agree   bool // signing in also agrees
 	Scopes  []string
+	Who     who  // if signing in agrees
 	Refusal bool // put the refusing button first
 }
 
@@ -29,7 +30,7 @@ func (s *AuthServer) showLogin(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	tx := s.transactionOf(r, r.URL.Query().Get("tx"))
 	next := s.expired()
-	if tx != nil {
+	if tx != nil && !s.proxies() {
 		next = s.loginPage(tx, "", false)
 		if page, ok := next.data.(*loginPage); ok && s.faults.Has(fault.PagesReturn) {
 			page.Return = r.URL.Query().Get("return_to")
@@ -60,6 +61,11 @@ func (s *AuthServer) loginPage(tx *transaction, name string, wrong bool) step {
 	}
 	if page.Agree {
 		page.Scopes = meanings(tx.request.scopes)
+		if agent := s.agentName(tx.request); agent != "" {
+			page.Scopes = append(page.Scopes, "Let "+agent+" act for you")
+		}
+		page.Who = s.whoAsks(tx.request)
+		page.Who.Target = s.targetShown(tx.request)
 	}
 	status := http.StatusOK
 	if wrong {
@@ -84,7 +90,7 @@ func (s *AuthServer) submitLogin(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	next := s.expired()
-	if tx := s.loginSubmitted(r); tx != nil {
+	if tx := s.loginSubmitted(r); tx != nil && !s.proxies() {
 		next = s.signIn(tx, r)
 	}
 	s.mu.Unlock()

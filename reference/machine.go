@@ -1,6 +1,10 @@
 package reference
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/reference/fault"
 )
@@ -79,21 +83,13 @@ func (v *verifier) overlooksMachine(check string, t *tokens.Token) bool {
 	return false
 }
 
-// actingFor holds the fault that takes a client for the user who called last.
-func (e *endpoint) actingFor(who *caller) *caller {
-	if !e.faults.Has(fault.MachineActsForUser) {
-		return who
+// readNote reads the caller's note. A fault shows a token without a user the
+// notes of everybody.
+func (e *endpoint) readNote(notes *notebook, who *caller) string {
+	if !e.faults.Has(fault.MachineSeesAll) || who.Subject != who.Client {
+		return notes.read(who)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if who.Subject != who.Client {
-		e.lastUser = who
-		return who
-	}
-	if e.lastUser == nil {
-		return who
-	}
-	user := *e.lastUser
-	user.Scopes, user.Expires, user.token = who.Scopes, who.Expires, who.token
-	return &user
+	notes.mu.Lock()
+	defer notes.mu.Unlock()
+	return strings.Join(slices.Collect(maps.Values(notes.notes)), "\n")
 }

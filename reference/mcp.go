@@ -119,7 +119,7 @@ func (e *endpoint) route(r *http.Request, m messages) http.Handler {
 	header, first := r.Header.Get("MCP-Protocol-Version"), m.first()
 	modern := header >= modernVersion || first.version != "" || first.method == methodDiscover
 	switch {
-	case e.variants.Has(variant.ModernOnly) && !modern:
+	case (e.variants.Has(variant.ModernOnly) || e.only == modernVersion) && !modern:
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serveModernOnly(w, r, first) })
 	case first.method == methodInitialize && first.version == "":
 		return e.stateful
@@ -161,7 +161,10 @@ func (e *endpoint) knowsVersion(versions ...string) bool {
 
 // versions are the protocol versions that the server speaks.
 func (e *endpoint) versions() []string {
-	if e.variants.Has(variant.ModernOnly) {
+	switch {
+	case e.only != "":
+		return []string{e.only}
+	case e.variants.Has(variant.ModernOnly):
 		return []string{modernVersion}
 	}
 	return mcp.SupportedProtocolVersions()

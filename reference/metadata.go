@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/mcpassay/mcpassay/reference/fault"
@@ -101,9 +102,17 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 		"request_parameter_supported":                      false,
 		"request_uri_parameter_supported":                  false,
 		"ui_locales_supported":                             []string{"en"},
+		"authorization_grant_profiles_supported":           []string{profileIDJAG},
+
+		"identity_chaining_requested_token_types_supported": []string{tokenTypeIDJAG},
 	}
+	document[pushedEndpoint] = s.issuer + "/par"
+	document[requirePush] = s.variants.Has(variant.PAROnly)
 	if !s.variants.Has(variant.NoRegistration) {
 		document["registration_endpoint"] = s.issuer + "/register"
+	}
+	if s.readsDocuments() {
+		document["client_id_metadata_document_supported"] = true
 	}
 	if s.options.lab {
 		document["scopes_supported"] = []string{scopeOpenID, scopeOffline}
@@ -124,7 +133,7 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 }
 
 func (s *AuthServer) grantTypes() []string {
-	grants := []string{grantCode, grantMachine, grantExchange}
+	grants := []string{grantCode, grantMachine, grantExchange, grantIdentity}
 	if !s.variants.Has(variant.NoRefreshTokens) {
 		grants = append(grants, grantRefresh)
 	}
@@ -160,6 +169,13 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 	fault.DiscoveryTextForArray: func(m map[string]any, _ string) {
 		m["response_types_supported"], m["grant_types_supported"] = "code", "authorization_code refresh_token"
 	},
+	fault.LegacyImplicit: func(m map[string]any, _ string) {
+		m["response_types_supported"] = []string{"code", "token"}
+		m["grant_types_supported"] = append(m["grant_types_supported"].([]string), "implicit")
+	},
+	fault.LegacyPassword: func(m map[string]any, _ string) {
+		m["grant_types_supported"] = append(m["grant_types_supported"].([]string), "password")
+	},
 	fault.DiscoveryFragment:  func(m map[string]any, issuer string) { m["token_endpoint"] = issuer + "/token#v1" },
 	fault.DiscoveryCleartext: func(m map[string]any, _ string) { m["op_policy_uri"] = "http://docs.example/policy" },
 	fault.DiscoveryPlain: func(m map[string]any, _ string) {
@@ -171,8 +187,20 @@ var metadataMistakes = map[fault.Fault]func(document map[string]any, issuer stri
 	fault.DiscoveryNone: func(m map[string]any, _ string) {
 		m["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256", "none"}
 	},
+	fault.IDJAGUnadvertised: without("authorization_grant_profiles_supported"),
+	fault.IDJAGGrantUnlisted: func(m map[string]any, _ string) {
+		grants, _ := m["grant_types_supported"].([]string)
+		m["grant_types_supported"] = slices.DeleteFunc(grants, func(g string) bool { return g == grantIdentity })
+	},
+	fault.IDJAGTrustPublished: func(m map[string]any, _ string) {
+		m["trusted_issuers"] = []string{"https://idp.example"}
+	},
+	fault.DocumentsUnadvertised: without("client_id_metadata_document_supported"),
+	fault.DocumentsFlagText: func(m map[string]any, _ string) {
+		m["client_id_metadata_document_supported"] = "true"
+	},
 	fault.DiscoveryDeadEndpoint: func(m map[string]any, issuer string) {
-		m["pushed_authorization_request_endpoint"] = issuer + "/par"
+		m[pushedEndpoint] = issuer + "/nowhere"
 	},
 }
 

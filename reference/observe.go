@@ -37,8 +37,16 @@ type Observation struct {
 // maxObserved bounds what is kept of a body.
 const maxObserved = 64 << 10
 
-// observed reports every request to the options' observer, once it is answered.
-func (o *Options) observed(party Party, h http.Handler) http.Handler {
+// between puts what the options want between the network and a party's handler.
+func (o *Options) between(party Party, h http.Handler) http.Handler {
+	if o.Around != nil {
+		h = o.Around(party, h)
+	}
+	return o.Observed(party, h)
+}
+
+// Observed reports every request to the options' observer, once it is answered.
+func (o *Options) Observed(party Party, h http.Handler) http.Handler {
 	if o.Observe == nil {
 		return h
 	}

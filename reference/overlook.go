@@ -22,6 +22,8 @@ func (v *verifier) overlooks(ctx context.Context, check string, t *tokens.Token)
 		return true
 	}
 	switch check {
+	case checkActor:
+		return v.faults.Has(fault.ActMalformed)
 	case tokens.CheckType:
 		return v.faults.Has(fault.AcceptAnyType) || v.believesIDToken(t)
 	case tokens.CheckCritical:
@@ -31,7 +33,7 @@ func (v *verifier) overlooks(ctx context.Context, check string, t *tokens.Token)
 	case tokens.CheckKeySource:
 		return v.believesBroughtKey(ctx, t)
 	case tokens.CheckIssuer:
-		return v.overlooksIssuer(ctx, t)
+		return v.overlooksIssuer(ctx, t) || v.overlooksSlash(t)
 	case tokens.CheckSignature:
 		return v.faults.Has(fault.SignatureUnchecked) || v.believesUnsigned(t) || v.believesHMAC(ctx, t) ||
 			v.believesBroughtKey(ctx, t) || v.believesForeignIssuer(ctx, t)
@@ -45,6 +47,12 @@ func (v *verifier) overlooks(ctx context.Context, check string, t *tokens.Token)
 		return v.faults.Has(fault.AcceptMissingSubject) || v.believesIDToken(t)
 	}
 	return false
+}
+
+// overlooksSlash takes the issuer with a slash for the one without.
+func (v *verifier) overlooksSlash(t *tokens.Token) bool {
+	issuer, _ := t.String("iss")
+	return v.faults.Has(fault.TokenIssuerSlash) && issuer == v.authority.issuer+"/"
 }
 
 // refusesWrongly tells whether a fault makes a check refuse what it should not.

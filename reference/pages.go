@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 
 	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/reference/variant"
@@ -58,6 +59,9 @@ func (s *AuthServer) write(w http.ResponseWriter, next step) {
 		s.sendBrowser(w, next)
 		return
 	}
+	if s.leadsAnywhere && next.formTarget != "" {
+		next.formTarget = "*"
+	}
 	nonce := secret()
 	next.data.dress(nonce, s.pageStyle())
 	var body bytes.Buffer
@@ -87,8 +91,8 @@ func pagePolicy(nonce string, next step) string {
 		policy += "; connect-src 'self'"
 	}
 	policy += "; form-action 'self'"
-	if next.formTarget != "" {
-		policy += " " + policySource(next.formTarget)
+	for _, target := range strings.Fields(next.formTarget) {
+		policy += " " + policySource(target)
 	}
 	return policy
 }
@@ -102,6 +106,9 @@ var (
 // scheme alone where the grammar has no place for the host (an IPv6 address, a
 // private-use scheme).
 func policySource(redirectURI string) string {
+	if redirectURI == "*" {
+		return "*"
+	}
 	u, err := url.Parse(redirectURI)
 	switch {
 	case err != nil || !plainScheme.MatchString(u.Scheme):

@@ -31,6 +31,7 @@ func (s *AuthServer) challengeRefused(p params, client *Client) *denial {
 func (s *AuthServer) challengeOptional(p params, client *Client) bool {
 	_, sent := p["code_challenge"]
 	return s.faults.Has(fault.PKCENotRequired) ||
+		s.unchecked(fault.ParChallengeUnchecked, p) ||
 		s.faults.Has(fault.PKCEDowngrade) ||
 		s.faults.Has(fault.PKCENotRequiredConfidential) && client.AuthMethod != authNone ||
 		s.faults.Has(fault.PKCEEmptyChallenge) && sent

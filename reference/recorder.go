@@ -39,6 +39,9 @@ func (u *recorder) Reset() {
 	u.received = nil
 }
 
+// shortestToken is less than any token could be.
+const shortestToken = 16
+
 // note remembers everything in the request that could hold a credential: header
 // lines other than a client's usual ones, the path, query parameters, and the
 // body.
@@ -49,7 +52,9 @@ func (u *recorder) note(r *http.Request) {
 			found = append(found, Credential{Token: value, In: in, At: time.Now()})
 		}
 	}
-	add("path", strings.Trim(r.URL.Path, "/"))
+	if path := strings.Trim(r.URL.Path, "/"); len(path) >= shortestToken {
+		add("path", path)
+	}
 	for name, values := range r.Header {
 		for _, value := range values {
 			switch name {

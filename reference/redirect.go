@@ -19,9 +19,12 @@ func (s *AuthServer) redirectFor(client *Client, asked string) string {
 		return ""
 	}
 	for _, registered := range s.redirectsOf(client) {
-		if s.redirectMatches(asked, registered) {
+		if s.redirectMatches(asked, registered) && !s.documentPortFixed(client, asked, registered) {
 			return asked
 		}
+	}
+	if client.anyRedirect || client.host != "" && s.faults.Has(fault.DocumentRedirectAny) {
+		return asked
 	}
 	return ""
 }

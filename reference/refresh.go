@@ -16,6 +16,7 @@ type refreshToken struct {
 	grant  *grant
 	used   bool
 	usedAt time.Time
+	next   *refreshToken // that came with its use
 }
 
 // mayRefresh tells whether the client gets refresh tokens.
@@ -28,7 +29,11 @@ func (s *AuthServer) mayRefresh(client *Client) bool {
 // it is renewed.
 func (s *AuthServer) issueRefresh(g *grant) string {
 	token := secret()
-	s.refreshes.put(digest(token), &refreshToken{grant: g}, g.until)
+	until := g.until
+	if s.faults.Has(fault.RefreshOutlasts) {
+		until = until.Add(time.Hour)
+	}
+	s.refreshes.put(digest(token), &refreshToken{grant: g}, until)
 	return token
 }
 
@@ -48,25 +53,31 @@ func (s *AuthServer) refresh(client *Client, p params) (map[string]any, *denial)
 		return nil, refuse(invalidGrant, "the grant has ended")
 	}
 	if token.used && !s.reusable(token) {
-		token.grant.revoked = !s.faults.Has(fault.RefreshReuseForgiven)
+		token.grant.revoked = !s.faults.Has(fault.RefreshReuseForgiven) && !s.hasty(token)
 		return nil, refuse(invalidGrant, "the refresh token was used before")
 	}
 	if s.refreshKeyRefused(token.grant, client, p) {
 		return nil, refuse(invalidGrant, "the refresh token is bound to another key")
 	}
-	scopes, problem := s.refreshedScopes(p, token.grant)
+	g := token.grant
+	if copied := *g; s.races(fault.RefreshRaces, p.get("refresh_token"), "") || s.races(fault.RevocationRaces, p.get("refresh_token"), "refresh") {
+		g = s.allow(&copied)
+	}
+	scopes, problem := s.refreshedScopes(p, g)
 	if problem != nil {
 		return nil, problem
 	}
-	resource, problem := s.refreshedResource(p.list("resource"), token.grant)
+	resource, problem := s.refreshedResource(p.list("resource"), g)
 	if problem != nil {
 		return nil, problem
 	}
 	if !token.used {
 		token.used, token.usedAt = true, s.now()
 	}
-	token.grant.key = p.get(provenKey)
-	response, problem := s.tokenResponse(s.continued(token.grant, scopes), client, scopes, resource)
+	g.key = p.get(provenKey)
+	response, problem := s.tokenResponse(s.continued(g, scopes), client, scopes, resource)
+	next, _ := response["refresh_token"].(string)
+	token.next, _ = s.refreshes.get(digest(next), s.now())
 	if s.faults.Has(fault.RefreshNotRotated) && problem == nil {
 		token.used = false
 		response["refresh_token"] = p.get("refresh_token")
@@ -136,6 +147,9 @@ func (s *AuthServer) continued(g *grant, scopes []string) *grant {
 	if s.faults.Has(fault.RefreshForks) {
 		fork := *g
 		return s.allow(&fork)
+	}
+	if s.faults.Has(fault.RefreshSlides) {
+		g.until = s.now().Add(s.options.RefreshTokenLifetime)
 	}
 	if s.faults.Has(fault.RefreshScopeSticky) {
 		g.scopes = scopes

@@ -57,7 +57,7 @@ func (s *AuthServer) admit(client *Client, m *clientMetadata) (token string, pro
 	if s.clients.full(s.now()) {
 		return "", refuse("temporarily_unavailable", "there are too many registrations")
 	}
-	client.ID = "client-" + secret()
+	client.ID = s.newClientID()
 	client.manager = digest(token)
 	client.registered = s.now()
 	if usesSecret(client.AuthMethod) {
@@ -66,6 +66,15 @@ func (s *AuthServer) admit(client *Client, m *clientMetadata) (token string, pro
 	s.chosen(client, m)
 	s.clients.put(client.ID, client, s.now().Add(clientLifetime))
 	return token, nil
+}
+
+// newClientID makes an id that nobody else has, and that is not the URL of a
+// document (CIMD, section 3).
+func (s *AuthServer) newClientID() string {
+	if s.faults.Has(fault.RegisterURLIDs) {
+		return "https://clients.example/" + secret()
+	}
+	return "client-" + secret()
 }
 
 // newSecret makes a secret that nobody can guess: 256 random bits.
@@ -150,7 +159,7 @@ func (s *AuthServer) readRegistration(r *http.Request) (*Client, *clientMetadata
 		return nil, nil, problem
 	}
 	for _, check := range []func(*Client, *clientMetadata) *denial{
-		s.statementAllowed, s.registrationAllowed, s.describe,
+		s.statementAllowed, s.registrationAllowed, s.describe, s.pushRegistered,
 	} {
 		if problem := check(client, &m); problem != nil {
 			return client, &m, problem
@@ -253,6 +262,7 @@ func (s *AuthServer) describe(client *Client, m *clientMetadata) *denial {
 			return refuse(invalidMetadata, "%s has to be the URL of a web page", name)
 		}
 		client.described[name] = m.members[name]
+		s.fetchNamed(fault.FetchRegistration, m.members[name])
 	}
 	for _, name := range []string{"software_id", "software_version"} {
 		var text string
@@ -275,10 +285,10 @@ func (s *AuthServer) registrationResponse(client *Client, token string) map[stri
 		"client_id_issued_at":        client.registered.Unix(),
 		"redirect_uris":              client.RedirectURIs,
 		"grant_types":                client.GrantTypes,
-		"response_types":             []string{"code"},
+		"response_types":             client.responseTypes(),
 		"token_endpoint_auth_method": client.AuthMethod,
 		"scope":                      strings.Join(client.Scopes, " "),
-		"registration_client_uri":    s.issuer + "/register/" + client.ID,
+		"registration_client_uri":    s.issuer + "/register/" + url.PathEscape(client.ID),
 		"registration_access_token":  token,
 	}
 	for name, value := range client.described {
@@ -298,7 +308,7 @@ func (s *AuthServer) registrationResponse(client *Client, token string) map[stri
 	}
 	if client.Secret != "" {
 		document["client_secret"] = client.Secret
-		document["client_secret_expires_at"] = client.registered.Add(clientLifetime).Unix()
+		document["client_secret_expires_at"] = client.registered.Add(s.options.SecretLifetime).Unix()
 	}
 	return s.misreported(client, document)
 }

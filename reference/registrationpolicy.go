@@ -16,7 +16,7 @@ func (s *AuthServer) registrationAllowed(client *Client, m *clientMetadata) *den
 	if problem := s.grantTypesAllowed(client); problem != nil {
 		return problem
 	}
-	if problem := responseTypesAllowed(m); problem != nil {
+	if problem := responseTypesAllowed(client, m); problem != nil {
 		return problem
 	}
 	if problem := s.registeredScopes(client); problem != nil {
@@ -36,7 +36,7 @@ func (s *AuthServer) grantTypesAllowed(client *Client) *denial {
 	}
 	client.askedGrants = slices.Clone(client.GrantTypes)
 	client.GrantTypes = slices.DeleteFunc(client.GrantTypes, func(g string) bool { return !s.openGrant(g) })
-	if !contains(client.GrantTypes, grantCode) && !contains(client.GrantTypes, grantMachine) {
+	if len(client.GrantTypes) == 0 {
 		return refuse(invalidMetadata, "self-registered clients use the grant type %s", grantCode)
 	}
 	return nil
@@ -48,16 +48,27 @@ func (s *AuthServer) openGrant(grant string) bool {
 		grant == grantMachine && s.faults.Has(fault.RegisterPrivilegedGrant)
 }
 
-func responseTypesAllowed(m *clientMetadata) *denial {
+func responseTypesAllowed(client *Client, m *clientMetadata) *denial {
 	types := []string{"code"}
 	m.read("response_types", &types)
 	if m.problem != nil {
 		return m.problem
 	}
+	if len(types) == 0 && !contains(client.GrantTypes, grantCode) {
+		return nil
+	}
 	if len(types) != 1 || types[0] != "code" {
 		return refuse(invalidMetadata, "response_types has to be code alone")
 	}
 	return nil
+}
+
+// responseTypes are those of the client's grants (RFC 7591, section 2.1).
+func (c *Client) responseTypes() []string {
+	if !contains(c.GrantTypes, grantCode) {
+		return []string{}
+	}
+	return []string{"code"}
 }
 
 // registeredScopes caps what a self-registered client may ask users for.
@@ -90,6 +101,7 @@ func (s *AuthServer) keysAllowed(client *Client, m *clientMetadata) *denial {
 		client.described["jwks_uri"] = m.members["jwks_uri"]
 	}
 	if m.has("jwks_uri") && !m.has("jwks") {
+		s.fetchNamed(fault.FetchRegisteredKeys, m.members["jwks_uri"])
 		return refuse(invalidMetadata, "keys are taken by value only")
 	}
 	if m.has("jwks") && !s.faults.Has(fault.RegisterPrivateKeys) {

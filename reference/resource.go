@@ -41,7 +41,7 @@ func (s *AuthServer) knownResource(asked string) (string, bool) {
 	u, err := url.Parse(asked)
 	if err == nil && u.IsAbs() && u.Host != "" {
 		for _, known := range []string{s.endpoint, s.otherEndpoint} {
-			if s.faults.Has(fault.ResourceSpeltAsAsked) && asked != known && sameButCase(u, asked, known) {
+			if asked != known && sameButCase(u, asked, known) && s.faults.Has(fault.ResourceCaseKept) {
 				return asked, true
 			}
 			if asked == known || sameButCase(u, asked, known) {
@@ -60,6 +60,7 @@ func (s *AuthServer) knownResource(asked string) (string, bool) {
 func (s *AuthServer) resourceOverlooked(asked string) (string, bool) {
 	switch {
 	case s.faults.Has(fault.ResourceUnknown),
+		s.faults.Has(fault.ResourceSlash) && asked == s.endpoint+"/",
 		s.faults.Has(fault.ResourceBeginning) && strings.HasPrefix(asked, s.endpoint),
 		s.faults.Has(fault.ResourceUserinfo) && strings.HasPrefix(asked, originOf(s.endpoint)+"@"):
 		return asked, true
@@ -70,8 +71,11 @@ func (s *AuthServer) resourceOverlooked(asked string) (string, bool) {
 	return "", false
 }
 
-// crashesOn tells whether a resource of the request is more than the server can bear.
+// crashesOn tells whether the request is more than the server can bear.
 func (s *AuthServer) crashesOn(p params) bool {
+	if s.faults.Has(fault.ScopeDefaultCrash) && p.get("response_type") == "code" && p.get("scope") == "" {
+		return true
+	}
 	for _, resource := range p.list("resource") {
 		if u, err := url.Parse(resource); s.faults.Has(fault.ResourceCrash) && (err != nil || !u.IsAbs()) {
 			return true

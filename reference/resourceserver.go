@@ -32,6 +32,7 @@ const ResourceServerClient = "reference-resource-server"
 // a token for one is a foreign token to the other.
 type ResourceServer struct {
 	origin    string
+	lab       *ClientLab
 	faults    fault.Set
 	variants  variant.Set
 	authority *authority
@@ -47,12 +48,17 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 	}
 	rs := &ResourceServer{
 		origin:    origin,
+		lab:       o.ForClients,
 		faults:    fault.Of(o.Faults...),
 		variants:  variant.Of(o.Variants...),
 		authority: newAuthority(issuer, secret),
 		keys:      keys,
 		metadata:  map[string]http.Handler{},
 		endpoints: map[string]*endpoint{},
+	}
+	rs.authority.faults, rs.authority.http.Timeout = rs.faults, o.Patience
+	if rs.variants.Has(variant.IntrospectionCache) {
+		rs.authority.cache = newIntrospectionCache(rs.faults)
 	}
 	main := rs.serve("/mcp", "Reference notes", upstreamURL)
 	main.addNoteTools()
@@ -87,6 +93,7 @@ func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 		audience:  e.url,
 		authority: rs.authority,
 		opaque:    rs.variants.Has(variant.OpaqueTokens),
+		phantom:   rs.variants.Has(variant.PhantomTokens),
 		faults:    rs.faults,
 		upstream:  upstreamURL,
 		ahead:     clockAhead(rs.variants),
@@ -95,6 +102,9 @@ func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 		e.verifier.audience += "/"
 	}
 	e.proofs = e.callProofs()
+	if rs.lab != nil {
+		e.only, e.shared = rs.lab.Revision, true
+	}
 	e.startMCP()
 	rs.endpoints[path] = e
 	return e
@@ -168,7 +178,8 @@ type endpoint struct {
 	sessions    map[string]*caller // who opened a session, by its id
 	connections map[string]*caller // only with fault.ConnectionRemembered
 	insatiable  bool               // see ClientLab
-	lastUser    *caller            // only with fault.MachineActsForUser
+	shared      bool               // and whether sessions are a user's, whatever the client
+	only        string             // so is the one revision that is spoken; empty: all
 	challenges  atomic.Int64       // counted only for fault.ChallengeScopeVaries
 }
 
@@ -202,7 +213,10 @@ func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) 
 		return
 	}
 	e.misread(r, m)
-	who = e.inSession(r, e.actingFor(who))
+	if e.shared {
+		who.Client = "" // a client may register anew and go on with its session
+	}
+	who = e.inSession(r, who)
 	if needed := e.neededScopes(r, m); !e.allows(who, m, needed) || e.neverEnough(m) {
 		e.refuse(w, r, insufficientScope(e.namedScopes(who, needed)))
 		return
@@ -241,6 +255,9 @@ func (e *endpoint) authenticate(r *http.Request) (*caller, error) {
 		return nil, err
 	}
 	who, err := e.verifier.verify(r.Context(), token)
+	if err == nil && r.Header.Get(identityHeader) != "" && e.faults.Has(fault.PhantomHeader) {
+		who.Subject = r.Header.Get(identityHeader)
+	}
 	if err != nil && e.faults.Has(fault.SessionOutlivesToken) && errors.Is(err, errExpired) {
 		if owner := e.sessionOwner(r); owner != nil {
 			return owner, nil

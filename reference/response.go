@@ -72,6 +72,11 @@ func (s *AuthServer) responseURL(q *authRequest, response url.Values) string {
 	return target + separator + response.Encode()
 }
 
+// implicitServed tells whether a fault serves the implicit grant.
+func (s *AuthServer) implicitServed() bool {
+	return s.faults.Has(fault.ImplicitGrant) || s.faults.Has(fault.LegacyImplicit)
+}
+
 // answerImplicitly puts an access token into the fragment, as nobody should any
 // more (OAuth 2.1, section 10.1).
 func (s *AuthServer) answerImplicitly(q *authRequest, user *session) step {

@@ -1,10 +1,8 @@
 package reference
 
 import (
-	"maps"
 	"net/http"
 
-	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/reference/fault"
 )
 
@@ -19,6 +17,7 @@ func (s *AuthServer) revoke(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		var client *Client
 		if client, problem = s.revokingClient(r, p); problem == nil {
+			s.races(fault.RevocationRaces, p.get("token"), "revocation")
 			problem = s.revokeToken(client, p)
 		}
 		s.mu.Unlock()
@@ -67,67 +66,4 @@ func (s *AuthServer) revokeToken(client *Client, p params) *denial {
 // revocableBy tells whether the client may revoke a token of the owner: of itself.
 func (s *AuthServer) revocableBy(client *Client, owner string) bool {
 	return client == nil || client.ID == owner || s.faults.Has(fault.RevokeForeign)
-}
-
-// introspect tells a resource server about a token (RFC 7662).
-func (s *AuthServer) introspect(w http.ResponseWriter, r *http.Request) {
-	p, problem := s.readForm(r)
-	if problem == nil && p.get("token") == "" {
-		problem = refuse(invalidRequest, "token is required")
-	}
-	response := tokens.Claims{"active": false}
-	if problem == nil {
-		s.mu.Lock()
-		var client *Client
-		if client, problem = s.introspectingClient(r, p); problem == nil {
-			response = s.introspection(client, p.get("token"))
-		}
-		s.mu.Unlock()
-	}
-	if problem != nil {
-		s.writeRefusal(w, r, problem)
-		return
-	}
-	writeJSON(w, http.StatusOK, response)
-}
-
-// introspectingClient is the client that asks. It has to prove who it is, and
-// somebody has to vouch for it: else anyone could try stolen tokens here.
-func (s *AuthServer) introspectingClient(r *http.Request, p params) (*Client, *denial) {
-	_, proves := basic(r.Header.Get("Authorization"))
-	if s.faults.Has(fault.IntrospectAnonymous) && !proves && p.get("client_id") == "" {
-		return nil, nil
-	}
-	client, problem := s.authenticate(r, p)
-	switch {
-	case problem != nil:
-		return nil, problem
-	case client.AuthMethod == authNone && s.faults.Has(fault.IntrospectPublic),
-		client.AuthMethod != authNone && s.faults.Has(fault.IntrospectForeign),
-		client.AuthMethod != authNone && client.trusted():
-		return client, nil
-	}
-	return nil, refuse(invalidClient, "only registered resource servers and confidential clients may ask")
-}
-
-// introspection is what the client may know of a token: the resource server
-// everything, another client only about its own.
-func (s *AuthServer) introspection(client *Client, token string) tokens.Claims {
-	if t, ok := s.refreshes.get(digest(token), s.now()); ok && s.faults.Has(fault.RefreshTokenAccepted) {
-		return tokens.Claims{
-			"active": true, "sub": t.grant.user, "client_id": t.grant.client, "scope": scopeText(t.grant.scopes), "exp": t.grant.until.Unix(),
-		}
-	}
-	t, ok := s.accesses.get(digest(token), s.now())
-	everything := client == nil || client.ID == ResourceServerClient || s.faults.Has(fault.IntrospectForeign)
-	if !ok || !t.alive(s.now()) || !everything && client.ID != t.client {
-		return tokens.Claims{"active": false}
-	}
-	response := maps.Clone(t.claims)
-	response["active"] = true
-	response["token_type"] = "Bearer"
-	if response["cnf"] != nil {
-		response["token_type"] = schemeDPoP
-	}
-	return response
 }

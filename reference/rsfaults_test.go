@@ -353,7 +353,8 @@ func TestFaultsOfThePassage(t *testing.T) {
 		fault.UpstreamTokenLeaked: func(_ *desk, p *passage) bool {
 			return len(p.received) == 1 && strings.Contains(p.shown, p.received[0].Token)
 		},
-		fault.CallerTokenShown: func(d *desk, p *passage) bool { return strings.Contains(said(d.tool(p.token, "whoami")), p.token) },
+		fault.CallerTokenInAnswer: func(_ *desk, p *passage) bool { return strings.Contains(p.shown, p.token) },
+		fault.CallerTokenShown:    func(d *desk, p *passage) bool { return strings.Contains(said(d.tool(p.token, "whoami")), p.token) },
 	}
 	try := func(shows func(*desk, *passage) bool, faults ...fault.Fault) bool {
 		d, token := issued(t, "notes.read upstream.read", faults)

@@ -28,17 +28,25 @@ type Options struct {
 
 	Users []User // default: DefaultUsers
 
-	Host       string             // name that the servers go by, which has to lead to where they listen; default: their addresses
-	Clients    []Client           // further clients that the operator has registered
-	Observe    func(*Observation) // hears of every request, possibly of several at once
-	ForClients *ClientLab         // what is there only for clients under test
+	Patience   time.Duration                          // with the authorization server; default 5 seconds
+	Host       string                                 // name that the servers go by, which has to lead to where they listen; default: their addresses
+	Clients    []Client                               // further clients that the operator has registered
+	Observe    func(*Observation)                     // hears of every request, possibly of several at once
+	Origin     string                                 // that the resource server is reached at through another server; empty: its own
+	Around     func(Party, http.Handler) http.Handler // put in front of each server, behind the observer; nil: nothing
+	ForClients *ClientLab                             // what is there only for clients under test
 
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
 	RequestStateLifetime time.Duration // default 2 minutes
+	PushLifetime         time.Duration // of pushed authorization requests; default 60 seconds
+	SecretLifetime       time.Duration // of self-registered clients' secrets; default 24 hours
 
-	lab bool // see StartLab
+	// FetchTimeout is how long a document that a client names may take; default 3
+	// seconds.
+	FetchTimeout time.Duration
+	lab          bool // see StartLab
 }
 
 // A User can sign in at the authorization server.
@@ -57,6 +65,8 @@ type Server struct {
 	servers []*http.Server
 	users   []User
 	roots   *x509.CertPool
+
+	identityProvider string
 }
 
 // Start starts a deployment. The caller closes it.
@@ -89,17 +99,29 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	up := newUpstream(origin(listeners[2]), as.Issuer(), as.resourceServerSecret(), &o)
-	rs, err := newResourceServer(origin(listeners[1]), as.Issuer(), as.resourceServerSecret(), up.URL(), &o)
+	resourceOrigin := o.Origin
+	if resourceOrigin == "" {
+		resourceOrigin = origin(listeners[1])
+	}
+	rs, err := newResourceServer(resourceOrigin, as.Issuer(), as.resourceServerSecret(), up.URL(), &o)
 	if err != nil {
 		return nil, err
 	}
+	if rs.faults.Has(fault.AcceptEncrypted) {
+		rs.shareKeys(as.Keys())
+	}
 	as.serveResources(rs.Endpoint(), rs.OtherEndpoint(), up.URL())
-	rs.authority.trust(secured)
-	up.verifier.authority.trust(secured)
+	rs.authority.trust(secured.roots())
+	up.verifier.authority.trust(secured.roots())
 
 	s := &Server{AuthServer: as, ResourceServer: rs, Upstream: up, users: o.Users, roots: secured.roots()}
+	if as.variants.Has(variant.Proxy) {
+		if err := s.federate(as, o.Users); err != nil {
+			return nil, err
+		}
+	}
 	for i, h := range []http.Handler{
-		o.observed(PartyAuthServer, as), o.observed(PartyResourceServer, rs), o.observed(PartyUpstream, up),
+		o.between(PartyAuthServer, as), o.between(PartyResourceServer, rs), o.between(PartyUpstream, up),
 	} {
 		srv := &http.Server{Handler: front(secured.guard(h, &o), &o), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, ErrorLog: silent}
 		s.servers = append(s.servers, srv)
@@ -153,6 +175,9 @@ func (s *Server) RequestStateLifetime() time.Duration {
 	return s.AuthServer.options.RequestStateLifetime
 }
 
+// FetchTimeout is how long a document that a client names may take.
+func (s *Server) FetchTimeout() time.Duration { return s.AuthServer.options.FetchTimeout }
+
 // Wait blocks until ctx ends, then closes the deployment.
 func (s *Server) Wait(ctx context.Context) error {
 	<-ctx.Done()
@@ -168,10 +193,14 @@ func (o *Options) setDefaults() {
 	if o.Users == nil {
 		o.Users = DefaultUsers
 	}
+	setDefault(&o.Patience, askTimeout)
 	setDefault(&o.AccessTokenLifetime, 5*time.Minute)
 	setDefault(&o.RefreshTokenLifetime, 24*time.Hour)
 	setDefault(&o.CodeLifetime, time.Minute)
 	setDefault(&o.RequestStateLifetime, 2*time.Minute)
+	setDefault(&o.PushLifetime, time.Minute)
+	setDefault(&o.FetchTimeout, 3*time.Second)
+	setDefault(&o.SecretLifetime, clientLifetime)
 }
 
 func (o *Options) userNames() []string {

@@ -2,7 +2,6 @@ package reference
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -54,9 +53,7 @@ func StartStandIn(o StandInOptions) (*StandIn, error) {
 		metadata: map[string]http.Handler{}, endpoints: map[string]*endpoint{},
 	}
 	rs.authority.client = o.ClientID
-	if o.Roots != nil {
-		rs.authority.http.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12}
-	}
+	rs.authority.trust(o.Roots)
 	e := rs.serve("/mcp", "mcpassay stand-in", "")
 	s := &StandIn{ResourceServer: rs, url: e.url}
 	if o.Resource != "" {

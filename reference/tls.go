@@ -62,7 +62,11 @@ func (o *Options) tlsConfig(authority *certs.Authority, l net.Listener, isAuthSe
 			return nil, err
 		}
 	}
-	certificate, err := authority.IssueUntil(end, host)
+	names := []string{host}
+	if o.Host != "" && !faults.Has(fault.TLSOtherName) {
+		names = append(names, o.Host)
+	}
+	certificate, err := authority.IssueUntil(end, names...)
 	if err != nil {
 		return nil, err
 	}
@@ -107,11 +111,11 @@ func (s *security) guard(h http.Handler, o *Options) http.Handler {
 	})
 }
 
-// trust makes requests to the authorization server trust the deployment's own
-// certificates. It never makes them trust all.
-func (a *authority) trust(s *security) {
-	if transport, ok := a.http.Transport.(*http.Transport); ok && s != nil {
-		transport.TLSClientConfig = &tls.Config{RootCAs: s.roots(), MinVersion: tls.VersionTLS12}
+// trust makes requests to the authorization server trust these authorities; nil
+// leaves it at the system's. Nothing makes them trust all.
+func (a *authority) trust(roots *x509.CertPool) {
+	if roots != nil {
+		a.transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
 }
 

@@ -58,6 +58,7 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 		grantRefresh:  s.refresh,
 		grantMachine:  s.machineToken,
 		grantExchange: s.exchangeToken,
+		grantIdentity: s.redeemIdentity,
 	}
 	kind := p.get("grant_type")
 	if client == workloadClient {
@@ -68,7 +69,7 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 		kind = grantCode
 	case s.faults.Has(fault.GrantTypeCase):
 		kind = strings.ToLower(kind)
-	case s.faults.Has(fault.PasswordGrant) && kind == "password":
+	case (s.faults.Has(fault.PasswordGrant) || s.faults.Has(fault.LegacyPassword)) && kind == "password":
 		return s.passwordToken(client, p)
 	}
 	if kind == "" {
@@ -78,7 +79,7 @@ func (s *AuthServer) exchangeGrant(client *Client, p params) (map[string]any, *d
 	if !known {
 		return nil, refuse(unsupportedGrant, "grant_type %q is not supported", kind)
 	}
-	if !contains(client.GrantTypes, kind) && !s.faults.Has(fault.GrantUnregistered) && !s.grantsAnyway(kind) {
+	if !contains(client.GrantTypes, kind) && !s.faults.Has(fault.GrantUnregistered) && !s.grantsAnyway(kind) && !s.codesAnyway(kind) {
 		return nil, refuse(unauthorizedClient, "the client is not registered for this grant type")
 	}
 	return give(client, p)
@@ -98,14 +99,22 @@ func (s *AuthServer) tokenClient(r *http.Request, p params) (*Client, *denial) {
 			return s.client(t.grant.client), nil
 		}
 	}
+	if c := s.identityClient(p); c != nil {
+		return c, nil
+	}
 	return s.authenticate(r, p)
 }
 
-// grantsAnyway tells whether a fault gives refresh tokens to clients that are
-// not registered for them: they can then use them.
+// grantsAnyway holds the faults that give clients more than they are registered for.
 func (s *AuthServer) grantsAnyway(kind string) bool {
 	return kind == grantRefresh && s.faults.Has(fault.RefreshUnregistered) ||
+		kind == grantExchange && (s.faults.Has(fault.ExchangeAnyClient) || s.faults.Has(fault.ExchangePublicClient)) ||
 		kind == grantMachine && s.faults.Has(fault.MachinePublic)
+}
+
+// codesAnyway holds the fault that gives every client the code flow.
+func (s *AuthServer) codesAnyway(kind string) bool {
+	return kind == grantCode && s.faults.Has(fault.CodeForAnyGrant)
 }
 
 // passwordToken takes the user's password from the client, as OAuth 2.1 no longer does.
@@ -151,6 +160,7 @@ func (s *AuthServer) readForm(r *http.Request, repeatable ...string) (params, *d
 	if name := params(form).repeated(repeatable...); name != "" && !s.faults.Has(fault.TokenDuplicateFirst) {
 		return nil, refuse(invalidRequest, "%s was sent more than once", name)
 	}
+	s.meetSender(r.Context(), params(form))
 	return params(form), nil
 }
 
@@ -159,7 +169,7 @@ func (s *AuthServer) readsQuery(r *http.Request) bool {
 	onToken := strings.HasSuffix(r.URL.Path, "/token")
 	switch r.Method {
 	case http.MethodGet:
-		return onToken && s.faults.Has(fault.TokenByGet) || !onToken && s.faults.Has(fault.RevokeByGet)
+		return onToken && s.faults.Has(fault.TokenByGet) || !onToken && (s.faults.Has(fault.RevokeByGet) || s.faults.Has(fault.IntrospectByGet))
 	case http.MethodPost:
 		return onToken && r.URL.RawQuery != "" && s.faults.Has(fault.TokenFromQuery)
 	}

@@ -20,7 +20,7 @@ func (s *AuthServer) readProof(w http.ResponseWriter, r *http.Request, p params,
 	if nonce := s.proofs.current(); nonce != "" {
 		w.Header().Set("DPoP-Nonce", nonce)
 	}
-	key, err := s.proofs.check(r, tokens.ExpectedProof{Method: http.MethodPost, URL: s.issuer + "/token"})
+	key, err := s.proofs.check(r, tokens.ExpectedProof{Method: http.MethodPost, URL: s.issuer + "/token", Now: s.now})
 	switch {
 	case errors.Is(err, errNonce):
 		return refuse(useNonce, "the DPoP proof needs the nonce of DPoP-Nonce")
@@ -76,7 +76,7 @@ func (s *AuthServer) refreshKeyRefused(g *grant, client *Client, p params) bool 
 // confirm binds an access token to the key of its grant (RFC 9449, section 6). A
 // token from an exchange is another client's, who has proven no key.
 func (s *AuthServer) confirm(claims tokens.Claims, a accessRequest) {
-	if a.grant.key != "" && a.actor == "" && !s.faults.Has(fault.DPoPTokenUnbound) {
+	if a.grant.key != "" && a.source == nil && !s.faults.Has(fault.DPoPTokenUnbound) {
 		claims["cnf"] = map[string]any{"jkt": a.grant.key}
 	}
 }

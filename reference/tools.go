@@ -101,7 +101,7 @@ func (e *endpoint) addNoteTools() {
 			return string(said), err
 		})
 	addTool(e, "read_note", "Reads your note.", []string{scopeRead},
-		func(_ context.Context, who *caller, _ nothing) (string, error) { return notes.read(who), nil })
+		func(_ context.Context, who *caller, _ nothing) (string, error) { return e.readNote(notes, who), nil })
 	addTool(e, "write_note", "Replaces your note.", []string{scopeWrite},
 		func(_ context.Context, who *caller, in noteIn) (string, error) {
 			return "noted", notes.write(who, in.Text)

@@ -23,6 +23,12 @@ type transaction struct {
 	attempts int    // at the password
 	agreed   bool   // on the login page
 	reminder string // what the browser says it has approved; only faults believe it
+
+	// Where an identity provider signs users in.
+	away       *excursion
+	arrived    *session // who came back
+	approvedBy string   // whose approval was remembered
+	approval   string   // of the browser's; only a fault believes it
 }
 
 const (
@@ -43,6 +49,8 @@ const sessionLifetime = 8 * time.Hour
 // needsLogin tells whether the user has to sign in, or sign in again.
 func (s *AuthServer) needsLogin(tx *transaction, user *session) bool {
 	switch {
+	case s.proxies(): // that is for the identity provider to say
+		return false
 	case user == nil:
 		return true
 	case (tx.request.prompts("login") || tx.request.prompts("select_account")) && !s.faults.Has(fault.PromptLoginIgnored):
@@ -65,6 +73,8 @@ func (s *AuthServer) advance(tx *transaction, user *session) step {
 		return s.succeed(tx, &session{user: s.options.Users[0].Name, since: s.now(), agreed: map[string]bool{}})
 	case s.faults.Has(fault.NobodyAsked) && tx.failure == nil:
 		return s.succeed(tx, &session{user: "guest of " + tx.browser, since: s.now()})
+	case s.proxies():
+		return s.advanceProxy(tx, user)
 	case s.needsLogin(tx, user):
 		return s.proceedTo("/login", tx)
 	case tx.failure != nil:
@@ -144,10 +154,20 @@ const (
 // do not (RFC 6265, section 8.5).
 func (s *AuthServer) cookieName(name string) string {
 	u, err := url.Parse(s.origin)
+	if s.hostOnly(name) {
+		name = "__Host-" + name
+	}
 	if err != nil || u.Port() == "" {
 		return name
 	}
 	return name + "-" + u.Port()
+}
+
+// hostOnly tells whether a cookie has the prefix by which browsers make sure that
+// nobody else has set it (RFC 6265bis, section 4.1.3.2), and so is Secure. They
+// take those from loopback, too.
+func (s *AuthServer) hostOnly(name string) bool {
+	return s.proxies() && !(s.faults.Has(fault.ProxyCookiePlain) && name == sessionCookie)
 }
 
 // cookie makes a cookie that scripts and other sites' requests do not get, but
@@ -158,8 +178,8 @@ func (s *AuthServer) cookie(name, value string) *http.Cookie {
 		Name:     s.cookieName(name),
 		Value:    value,
 		Path:     "/",
-		HttpOnly: name != sessionCookie || !s.faults.Has(fault.CookieScriptable),
-		Secure:   err == nil && u.Scheme == "https" || s.sameSite(name) == http.SameSiteNoneMode,
+		HttpOnly: name != sessionCookie || !s.faults.Has(fault.CookieScriptable) && !s.faults.Has(fault.ProxyCookiePlain),
+		Secure:   err == nil && u.Scheme == "https" || s.hostOnly(name) || s.sameSite(name) == http.SameSiteNoneMode,
 		SameSite: s.sameSite(name),
 	}
 }
@@ -184,10 +204,11 @@ func (s *AuthServer) browserCookie(r *http.Request) string {
 }
 
 // consentKey is what a remembered consent covers: no other client, redirect URI,
-// scope or resource.
+// scope, resource or agent.
 func (q *authRequest) consentKey() string {
 	return url.Values{
 		"client": {q.client.ID}, "redirect": {q.redirectURI}, "scope": q.scopes, "resource": q.resources,
+		"agent": {q.agentID()},
 	}.Encode()
 }
 
@@ -197,7 +218,7 @@ func (q *authRequest) consentKey() string {
 // 8252, section 8.6).
 func (s *AuthServer) needsConsent(tx *transaction, user *session) bool {
 	switch {
-	case tx.agreed, tx.request.client.needsNoConsent, s.remindedBy(tx),
+	case tx.agreed, tx.request.client.needsNoConsent, s.remindedBy(tx), s.askedBefore(tx.request.client, user),
 		s.faults.Has(fault.ConsentNewSilent) && user.since.Before(tx.started):
 		return false
 	case s.variants.Has(variant.ConsentAlways), tx.request.prompts("consent"):

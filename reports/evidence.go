@@ -53,6 +53,28 @@ func Evidence(dir string, report *Report) error {
 	return nil
 }
 
+// amendEvidence writes the files of the checks that were judged anew.
+func amendEvidence(dir string, report *Report, judged []string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("write the evidence: %w", err)
+	}
+	defer root.Close() //nolint:errcheck // nothing is lost
+	if err := root.MkdirAll(evidenceFolder, 0o755); err != nil {
+		return fmt.Errorf("write the evidence: %w", err)
+	}
+	for _, id := range judged {
+		r := report.Find(id)
+		if r == nil || EvidencePath(r) == "" {
+			continue
+		}
+		if err := root.WriteFile(EvidencePath(r), []byte(evidence(report, r)), 0o644); err != nil {
+			return fmt.Errorf("write the evidence: %w", err)
+		}
+	}
+	return nil
+}
+
 func removeStale(root *os.Root) error {
 	files, err := fs.Glob(root.FS(), evidenceFolder+"/*.txt")
 	if err != nil {

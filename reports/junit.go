@@ -131,6 +131,9 @@ func newCase(r *Result, report *Report, strict bool) testcase {
 			Name: line(r.ID+": "+r.Title, 500), Classname: class(r), Time: xmlSeconds(r.Took), Status: string(r.Outcome),
 		},
 	}
+	if r.ID == LedgerCheck {
+		c.SystemOut = &junit.Output{Data: paragraph(ledgerText(report.Ledger), bodyLimit)}
+	}
 	said := &junit.Result{Type: strings.ToLower(r.Level), Message: line(firstLine(headline(r)), messageLimit)}
 	switch {
 	case r.Outcome == Pass:
@@ -151,6 +154,26 @@ func newCase(r *Result, report *Report, strict bool) testcase {
 		c.Skipped = said
 	}
 	return c
+}
+
+// ledgerText is the identity ledger, a spelling on a line.
+func ledgerText(entries []Entry) string {
+	var b strings.Builder
+	for _, of := range []string{"resource", "issuer", "client"} {
+		for _, e := range entries {
+			if e.Of != of {
+				continue
+			}
+			fmt.Fprintf(&b, "%-9s %-26s %s\n", e.Of, line(e.Where, 100), line(e.Value, 500))
+			if e.ComparedBy != "" {
+				fmt.Fprintf(&b, "%-36s compared by %s\n", "", e.ComparedBy)
+			}
+			if e.Differs != "" {
+				fmt.Fprintf(&b, "%-36s differs: %s\n", "", line(e.Differs, 500))
+			}
+		}
+	}
+	return b.String()
 }
 
 // headline is the message of a check; if it has none, that of the first facet

@@ -144,7 +144,13 @@ type Entry struct {
 	Of    string `json:"of"`    // resource or issuer
 	Where string `json:"where"` // PRM resource, token aud …
 	Value string `json:"value"`
+
+	ComparedBy string `json:"compared_by,omitempty"` // who compares it, with what
+	Differs    string `json:"differs,omitempty"`     // where it parts from that
 }
+
+// LedgerCheck is the id of the check on the identity ledger.
+const LedgerCheck = "as-identity-spelling"
 
 // Count returns how many results have the outcome.
 func (r *Report) Count(o Outcome) int {

@@ -53,7 +53,7 @@ func hostile() *Report {
 		Status:  200, Answer: wire.Message{Header: http.Header{"Location": {hostileText}}, Body: hostileText, Truncated: true}, Step: hostileText}
 	dead := &wire.Exchange{Method: hostileText, URL: hostileText, Error: hostileText}
 	r := &Report{Tool: hostileText, Target: hostileText, Issuer: hostileText, Revision: hostileText, UserAgent: hostileText,
-		Residue: []Residue{{hostileText, hostileText, hostileText}}, Ledger: []Entry{{hostileText, hostileText, hostileText}}}
+		Residue: []Residue{{hostileText, hostileText, hostileText}}, Ledger: []Entry{{Of: hostileText, Where: hostileText, Value: hostileText, ComparedBy: hostileText, Differs: hostileText}}}
 	for i, o := range Outcomes {
 		r.Results = append(r.Results, Result{
 			ID: "rs-hostile-" + string(rune('a'+i)), Title: hostileText, Area: "a", Role: "rs", Level: "MUST", Severity: hostileText, Cites: []Cite{{hostileText, hostileText}},

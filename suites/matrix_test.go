@@ -296,8 +296,16 @@ func (m *matrix) print(t *testing.T) {
 	for _, titles := range m.Facets {
 		assertions += len(titles)
 	}
-	t.Logf("%d checks, %d assertions, %d faults: %d claimed kills, %d declared ones, %d missed, %d unexpected",
-		len(suites.Catalogue()), assertions, m.Runs, m.Kills, m.Declared, m.Missed, m.Unexpected)
+	t.Logf("%d checks, %d assertions, %d faults, %d tolerance variants", len(suites.Catalogue()), assertions, m.Runs, len(variant.All()))
+	t.Logf("kill rate %s: %d claimed kills, %d missed; %d declared ones, %d unexpected",
+		rate(m.Kills, m.Kills+m.Missed), m.Kills, m.Missed, m.Declared, m.Unexpected)
+}
+
+func rate(part, whole int) string {
+	if whole == 0 {
+		return "of nothing"
+	}
+	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(whole))
 }
 
 // TestRefusalNeedsControl shows that a deployment which refuses everything passes

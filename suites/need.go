@@ -137,17 +137,45 @@ func ShortLived(ctx context.Context, d *probes.Deployment) (bool, string) {
 		return true, want
 	}
 	lifetime, declared := t.ExpiresIn()
-	return declared && lifetime <= d.Target.Wait, want
+	return declared && d.Waits(probes.ParkedAccess, lifetime), want
 }
 
 // ExpiringCodes needs authorization codes that expire while the run waits.
 func ExpiringCodes(_ context.Context, d *probes.Deployment) (bool, string) {
 	wait := d.CodeWait()
-	return wait <= d.Target.Wait, "to wait until a code has expired, and that takes " + wait.Round(time.Second).String() + " (--wait)"
+	return d.Waits(probes.ParkedCode, wait), "to wait until a code has expired, and that takes " + wait.Round(time.Second).String() + " (--wait, or --park and mcpassay resume)"
+}
+
+// RefreshTokensEnd needs refresh tokens whose end is known, and can be waited for.
+func RefreshTokensEnd(ctx context.Context, d *probes.Deployment) (bool, string) {
+	wait, known := d.RefreshWait(ctx)
+	if !known {
+		return false, "refresh tokens whose end is known: from the token response, or from the configuration (contract.refresh_token_lifetime)"
+	}
+	return d.Waits(probes.ParkedRefresh, wait), "to wait until a refresh token has ended, and that takes " + wait.Round(time.Second).String() + " (--wait, or --park and mcpassay resume)"
+}
+
+// SecretsEnd needs client secrets that end, while the run waits or later.
+func SecretsEnd(ctx context.Context, d *probes.Deployment) (bool, string) {
+	wait, ends := d.SecretWait(ctx)
+	if !ends {
+		return false, "registered clients whose secrets expire (client_secret_expires_at)"
+	}
+	return d.Waits(probes.ParkedSecret, wait), "to wait until a client secret has expired, and that takes " + wait.Round(time.Second).String() + " (--wait, or --park and mcpassay resume)"
 }
 
 // Sessions needs the older wire, which has sessions.
 func Sessions(ctx context.Context, d *probes.Deployment) (bool, string) {
 	s, err := d.HasSessions(ctx)
 	return err != nil || s, "an MCP server that keeps sessions (initialize)"
+}
+
+// Documents needs an authorization server that reads the client ID metadata
+// documents of the run.
+func Documents(ctx context.Context, d *probes.Deployment) (bool, string) {
+	_, err := d.DocumentClient(ctx)
+	if errors.Is(err, probes.ErrNoDocuments) {
+		return false, err.Error()
+	}
+	return true, ""
 }

@@ -16,6 +16,8 @@ var gradedOtherwise = map[string]string{
 	"as-dcr-usable":                  "The row leaves it open whether to register clients; what is offered has to work (RFC 7591, section 3).",
 	"as-expires-in-true":             "The row demands the member; how true it is, OAuth 2.1 only recommends.",
 	"as-iss-in-errors":               "Graded in every revision as the newest one does, since older clients do not look.",
+	"as-par-single-use":              "The row's must is about expiry; that a request_uri works once is only recommended (RFC 9126, section 4).",
+	"as-refresh-expired-refused":     "The row recommends that refresh tokens expire; one that has must not work.",
 	"as-pkce-challenge-lookup":       "The row lets clients repeat a challenge, which servers then must not trip over.",
 	"as-refresh-flow":                "The row leaves it open whether to issue refresh tokens; those issued have to work (RFC 6749, section 6).",
 	"rs-403-resource-metadata-same":  "The row recommends the parameter; one that is there has to be right (RFC 9728, section 5.1).",

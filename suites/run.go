@@ -145,6 +145,7 @@ func (r *run) judge(checks []*Check) {
 			place := types.CodeLocation{FileName: c.ID, LineNumber: 1}
 			ginkgo.Describe(c.ID, place, func() { r.declare(j) })
 		}
+		r.d.Declared()
 	})
 	suite, reporter := types.NewDefaultSuiteConfig(), types.NewDefaultReporterConfig()
 	suite.RandomSeed = 1

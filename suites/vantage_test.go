@@ -2,6 +2,7 @@ package suites_test
 
 import (
 	"context"
+	"crypto/tls"
 	"maps"
 	"net"
 	"testing"
@@ -12,16 +13,17 @@ import (
 	"github.com/mcpassay/mcpassay/probes/forms"
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reference"
+	"github.com/mcpassay/mcpassay/reference/variant"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
 
 // judgeTarget judges a target by the checks that filter selects, through plain forms.
-func judgeTarget(t *testing.T, target probes.Target, filter string) *reports.Report {
+func judgeTarget(t *testing.T, target probes.Target, filter string, config *tls.Config) *reports.Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	client := wire.NewClient(wire.Limits{Patience: time.Second}, nil)
+	client := wire.NewClient(wire.Limits{Patience: time.Second}, config)
 	defer client.Close()
 	target.MaxRegistrations, target.Wait = 200, 2*time.Second
 	d, err := probes.Open(ctx, target, client, forms.New(client))
@@ -82,7 +84,38 @@ func TestAuthServerAlone(t *testing.T) {
 	target := probes.BehindStandIn(ours, running.Issuer, nil)
 	target.Users = []probes.User{{Name: running.User.Name, Password: running.User.Password}}
 	target.OtherResource, target.Disturb = running.OtherEndpoint, true
-	compareParty(t, judgeTarget(t, target, ""), suites.AS, pinsOf(oidcProvider, suites.AS))
+	compareParty(t, judgeTarget(t, target, "", nil), suites.AS, pinsOf(oidcProvider, suites.AS))
+}
+
+// TestOwnAuthServerAlone finds nothing wrong with the reference's authorization
+// server behind our stand-in, whether that verifies tokens or introspects them.
+func TestOwnAuthServerAlone(t *testing.T) {
+	for _, variants := range [][]variant.Variant{nil, {variant.OpaqueTokens}, {variant.TLS}} {
+		server, err := reference.Start(reference.Options{Variants: variants})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close() //nolint:errcheck // nothing depends on it
+		o := reference.StandInOptions{
+			Issuer: server.AuthServer.Issuer(), Resource: server.ResourceServer.Endpoint(), Scopes: []string{"notes.read"}, Roots: server.Roots(),
+		}
+		for _, c := range server.AuthServer.Clients() {
+			if c.ID == "reference-resource-server" && len(variants) > 0 && variants[0] == variant.OpaqueTokens {
+				o.ClientID, o.Secret = c.ID, c.Secret
+			}
+		}
+		ours, err := reference.StartStandIn(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ours.Close() //nolint:errcheck // nothing depends on it
+		target := probes.BehindStandIn(ours, o.Issuer, nil)
+		for _, u := range server.Users() {
+			target.Users = append(target.Users, probes.User(u))
+		}
+		target.OtherResource, target.Disturb = server.ResourceServer.OtherEndpoint(), true
+		compareParty(t, judgeTarget(t, target, "", trusting(server)), suites.AS, nil)
+	}
 }
 
 // labAndStub starts what surrounds an MCP server that is tested alone, and the
@@ -132,7 +165,7 @@ func TestResourceServerAlone(t *testing.T) {
 	if err := probes.AwaitTrust(ctx, client, target.URL, lab); err != nil {
 		t.Fatal(err)
 	}
-	compareParty(t, judgeTarget(t, target, ""), suites.RS, resourceServerAlone())
+	compareParty(t, judgeTarget(t, target, "", nil), suites.RS, resourceServerAlone())
 }
 
 // TestUpstreamStub shows what is said of each kind of credential that an MCP
@@ -149,7 +182,7 @@ func TestUpstreamStub(t *testing.T) {
 	} {
 		t.Run("credential "+credential, func(t *testing.T) {
 			target, _ := labAndStub(t, credential)
-			report := judgeTarget(t, target, "token-passthrough")
+			report := judgeTarget(t, target, "token-passthrough", nil)
 			for id, outcome := range want {
 				if r := report.Find(id); r == nil || r.Outcome != outcome {
 					t.Errorf("want %s: %s", outcome, describe(r))

@@ -23,6 +23,7 @@ type Config struct {
 	Authorized bool        `yaml:"authorized" json:"authorized,omitempty" jsonschema:"true if you may test this deployment although it is not on loopback"`
 	Users      []User      `yaml:"users" json:"users,omitempty" jsonschema:"test users; the first signs in, a second one makes more checks possible"`
 	Clients    []Client    `yaml:"clients" json:"clients,omitempty" jsonschema:"clients registered by hand, for authorization servers without dynamic registration"`
+	Workloads  []Workload  `yaml:"workloads" json:"workloads,omitempty" jsonschema:"workloads whose issuer the authorization server trusts: the first may call the server, a second one is trusted and may not"`
 	Login      []Step      `yaml:"login" json:"login,omitempty" jsonschema:"how to sign in and consent, where the pages are too unusual to be understood unaided"`
 	Browser    Browser     `yaml:"browser" json:"browser,omitzero" jsonschema:"the user agent"`
 	Scopes     []string    `yaml:"scopes" json:"scopes,omitempty" jsonschema:"scopes to ask for; default: what the server's challenge or metadata names"`
@@ -32,6 +33,7 @@ type Config struct {
 	Operations []Operation `yaml:"operations" json:"operations,omitempty" jsonschema:"harmless tool calls that need different scopes, to see whether scopes are enforced; default: tools that say they only read"`
 	Implies    ScopeMap    `yaml:"scope_implies" json:"scope_implies,omitempty" jsonschema:"scopes that make others superfluous, each with those that it implies"`
 	State      State       `yaml:"state" json:"state,omitzero" jsonschema:"where the server keeps something for its users between requests, to see whether it keeps it apart"`
+	Contract   Contract    `yaml:"contract" json:"contract,omitzero" jsonschema:"what the deployment promises beyond the standards"`
 	CAFile     string      `yaml:"ca_file" json:"ca_file,omitempty" jsonschema:"file with the certificates, in PEM, of further authorities to trust"`
 	As         AuthServer  `yaml:"as" json:"as,omitzero" jsonschema:"an authorization server to test alone, instead of url: a resource server of ours trusts it"`
 	LabAS      Lab         `yaml:"lab_as" json:"lab_as,omitzero" jsonschema:"an authorization server of ours, to test the MCP server alone: the MCP server has to be told its issuer and the URL of its keys"`
@@ -52,7 +54,10 @@ type Client struct {
 	ID          string `yaml:"client_id" json:"client_id" jsonschema:"its identifier"`
 	SecretEnv   string `yaml:"client_secret_env" json:"client_secret_env,omitempty" jsonschema:"name of the environment variable that holds the secret; none: a public client"`
 	SecretFile  string `yaml:"client_secret_file" json:"client_secret_file,omitempty" jsonschema:"file whose first line is the secret"`
-	AuthMethod  string `yaml:"auth_method" json:"auth_method,omitempty" jsonschema:"token endpoint authentication method: none, client_secret_basic or client_secret_post"`
+	AuthMethod  string `yaml:"auth_method" json:"auth_method,omitempty" jsonschema:"token endpoint authentication method: none, client_secret_basic, client_secret_post or private_key_jwt"`
+	KeyFile     string `yaml:"private_key_file" json:"private_key_file,omitempty" jsonschema:"file with the private key, in PEM or as a JWK, by which the client signs assertions (private_key_jwt)"`
+	SigningAlg  string `yaml:"signing_alg" json:"signing_alg,omitempty" jsonschema:"algorithm of its assertions; default: the usual one for the key, such as ES256 or RS256"`
+	Grant       string `yaml:"grant" json:"grant,omitempty" jsonschema:"client_credentials for a client that acts for itself and never for a user; default: authorization_code"`
 	RedirectURI string `yaml:"redirect_uri" json:"redirect_uri,omitempty" jsonschema:"a redirect URI registered for it; nothing has to listen there"`
 }
 
@@ -129,6 +134,14 @@ type Limits struct {
 	Wait          time.Duration `yaml:"wait" json:"wait,omitempty" jsonschema:"how long a check may wait for something to expire, such as 10s"`
 }
 
+// A Contract is what a deployment promises beyond the standards.
+type Contract struct {
+	CodeLifetime           time.Duration `yaml:"code_lifetime" json:"code_lifetime,omitempty" jsonschema:"how long authorization codes can be redeemed, such as 60s"`
+	AccessTokenLifetimeMax time.Duration `yaml:"access_token_lifetime_max" json:"access_token_lifetime_max,omitempty" jsonschema:"the longest that an access token may live, such as 1h"`
+	RefreshTokenLifetime   time.Duration `yaml:"refresh_token_lifetime" json:"refresh_token_lifetime,omitempty" jsonschema:"how long refresh tokens live that are not used, such as 720h"`
+	RevocationMax          time.Duration `yaml:"revocation_max" json:"revocation_max,omitempty" jsonschema:"how soon a revoked access token is refused, such as 60s"`
+}
+
 // maxConfig bounds the file, in bytes.
 const maxConfig = 1 << 20
 
@@ -182,16 +195,31 @@ func (c *Config) validate() error {
 			return fmt.Errorf("clients[%d]: client_id is missing", i)
 		case client.SecretEnv != "" && client.SecretFile != "":
 			return fmt.Errorf("clients[%d]: client_secret_env and client_secret_file exclude each other", i)
+		case client.SigningAlg != "" && client.KeyFile == "":
+			return fmt.Errorf("clients[%d]: signing_alg goes with private_key_file", i)
+		case client.Grant != "" && client.Grant != "authorization_code" && client.Grant != "client_credentials":
+			return fmt.Errorf("clients[%d]: grant %q is not one of authorization_code, client_credentials", i, client.Grant)
+		case client.AuthMethod == "private_key_jwt":
+			if client.KeyFile == "" || client.SecretEnv != "" || client.SecretFile != "" {
+				return fmt.Errorf("clients[%d]: auth_method private_key_jwt needs private_key_file, and no secret", i)
+			}
+		case client.KeyFile != "":
+			if client.AuthMethod != "" || client.SecretEnv != "" || client.SecretFile != "" {
+				return fmt.Errorf("clients[%d]: private_key_file goes with auth_method private_key_jwt, and with no secret", i)
+			}
 		case client.AuthMethod == "":
 		case client.AuthMethod == "none":
 			if client.SecretEnv != "" || client.SecretFile != "" {
 				return fmt.Errorf("clients[%d]: a client with auth_method none has no secret", i)
 			}
 		case client.AuthMethod != "client_secret_basic" && client.AuthMethod != "client_secret_post":
-			return fmt.Errorf("clients[%d]: auth_method %q is not one of none, client_secret_basic, client_secret_post", i, client.AuthMethod)
+			return fmt.Errorf("clients[%d]: auth_method %q is not one of none, client_secret_basic, client_secret_post, private_key_jwt", i, client.AuthMethod)
 		case client.SecretEnv == "" && client.SecretFile == "":
 			return fmt.Errorf("clients[%d]: auth_method %s needs client_secret_env or client_secret_file", i, client.AuthMethod)
 		}
+	}
+	if err := c.validateWorkloads(); err != nil {
+		return err
 	}
 	for i, s := range c.Login {
 		n := 0
@@ -209,6 +237,9 @@ func (c *Config) validate() error {
 	}
 	if c.Limits.Concurrency < 0 || c.Limits.Rate < 0 || c.Limits.Timeout < 0 || c.Limits.Registrations < 0 || c.Limits.Wait < 0 {
 		return errors.New("limits: none can be negative")
+	}
+	if c.Contract.CodeLifetime < 0 || c.Contract.AccessTokenLifetimeMax < 0 || c.Contract.RefreshTokenLifetime < 0 || c.Contract.RevocationMax < 0 {
+		return errors.New("contract: no time can be negative")
 	}
 	if (c.Effect.Do.Name == "") != (c.Effect.See.Name == "") {
 		return errors.New("effect: do and see go together")

@@ -46,7 +46,7 @@ func configSchema(t *testing.T) *jsonschema.Schema {
 	s.Schema = "https://json-schema.org/draft/2020-12/schema"
 	s.Title = "Configuration of mcpassay"
 	method := s.Properties["clients"].Items.Properties["auth_method"]
-	method.Enum = []any{"none", "client_secret_basic", "client_secret_post"}
+	method.Enum = []any{"none", "client_secret_basic", "client_secret_post", "private_key_jwt"}
 	return s
 }
 

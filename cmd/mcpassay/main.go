@@ -17,6 +17,7 @@ import (
 
 type commands struct {
 	Run       runCommand       `cmd:"" help:"Test a deployment."`
+	Resume    resumeCommand    `cmd:"" help:"Finish what an earlier run has parked."`
 	Client    clientCommand    `cmd:"" help:"Certify a client: put it in front of deployments, sound and hostile, and judge what it does."`
 	Checks    checksCommand    `cmd:"" help:"List the checks, or explain one."`
 	Reference referenceCommand `cmd:"" help:"Start the reference deployment: an authorization server, an MCP server and an upstream API."`

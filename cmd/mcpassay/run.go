@@ -41,6 +41,8 @@ type runCommand struct {
 	MaxRegistrations int           `placeholder:"N" help:"Clients that may be registered (default: 80)."`
 	Wait             time.Duration `placeholder:"DURATION" help:"How long a check may wait for something to expire (default: 10s)."`
 
+	Park bool `help:"Set aside what takes longer than --wait to expire; mcpassay resume finishes it."`
+
 	vantage
 
 	Reference bool     `help:"Start the reference deployment and test that."`
@@ -76,8 +78,11 @@ func (r *runCommand) Run(out *output) error {
 	if err := prepare(r.Out); err != nil {
 		return err
 	}
-	report, err := r.test(s, config, out)
+	report, aside, err := r.test(s, config, out)
 	if err != nil {
+		return err
+	}
+	if err := park(r.Out, &parked{URL: s.target.URL, Probes: aside}, out); err != nil {
 		return err
 	}
 	return r.report(report, out)
@@ -140,6 +145,7 @@ func (r *runCommand) target(address string, config *Config) (probes.Target, erro
 		URL: or(address, r.AS), Origins: config.Browser.Allow, Steps: steps(config), Scopes: config.Scopes,
 		OtherResource: config.Resources.Other, Authorized: r.Authorized || config.Authorized,
 		Operations: operations(config), State: config.State.probed(), ScopeImplies: config.Implies,
+		Contract: probes.Contract(config.Contract),
 	}
 	if effect := config.Effect; effect.Do.Name != "" {
 		target.Effect = &probes.Effect{Do: probes.ToolCall(effect.Do), See: probes.ToolCall(effect.See), Scopes: effect.Scopes}
@@ -160,7 +166,13 @@ func (r *runCommand) target(address string, config *Config) (probes.Target, erro
 	if target.Users, err = users(config, r.User, r.PasswordFile); err != nil {
 		return target, err
 	}
-	if target.Clients, err = clients(config); err != nil {
+	if target.Clients, err = clients(config, false); err != nil {
+		return target, err
+	}
+	if target.Machines, err = clients(config, true); err != nil {
+		return target, err
+	}
+	if target.Workloads, err = workloads(config); err != nil {
 		return target, err
 	}
 	return r.limit(target, config), nil
@@ -174,6 +186,7 @@ func (r *runCommand) limit(target probes.Target, config *Config) probes.Target {
 	if r.Spec != "newest" {
 		target.Spec = r.Spec
 	}
+	target.Park = r.Park
 	return target
 }
 
@@ -225,8 +238,10 @@ func prepare(dir string) error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// test runs the checks. An interruption ends the run early, with a report.
-func (r *runCommand) test(s *scene, config *Config, out *output) (*reports.Report, error) {
+// test runs the checks, and returns what they parked. An interruption ends the
+// run early, with a report.
+func (r *runCommand) test(s *scene, config *Config, out *output) (*reports.Report, []probes.Parked, error) {
+	var aside []probes.Parked
 	ctx, interrupts := interruptible(func() {
 		fmt.Fprintln(out.stderr) //nolint:errcheck // the process ends
 		complain(out.stderr, errors.New("interrupted again: what was created is left behind, and nothing is reported"), reports.ExitInterrupted)
@@ -236,13 +251,13 @@ func (r *runCommand) test(s *scene, config *Config, out *output) (*reports.Repor
 	defer client.Close()
 	if err := s.awaitTrust(ctx, client); err != nil {
 		if ctx.Err() != nil {
-			return nil, exitCode(reports.ExitInterrupted)
+			return nil, nil, exitCode(reports.ExitInterrupted)
 		}
-		return nil, err
+		return nil, nil, err
 	}
 	agents, err := openAgents(ctx, r.UserAgent, s.browser(ctx, client, or(r.Browser, config.Browser.Path)), client)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer agents.close() //nolint:errcheck // the process ends
 
@@ -257,10 +272,12 @@ func (r *runCommand) test(s *scene, config *Config, out *output) (*reports.Repor
 		if err != nil {
 			return nil, &usageError{err}
 		}
-		return suites.Run(ctx, deployment, suites.Options{
+		report, err := suites.Run(ctx, deployment, suites.Options{
 			Filter: filter, Tool: versionLine(), Agent: r.UserAgent,
 			Started: progress.Started, Waiting: progress.Waiting, Progress: progress.Settled,
 		})
+		aside = append(aside, deployment.ParkedProbes()...)
+		return report, err
 	}
 	report, err := judge(agents.first, r.Filter)
 	if agents.authority != nil && err == nil && ctx.Err() == nil {
@@ -269,7 +286,7 @@ func (r *runCommand) test(s *scene, config *Config, out *output) (*reports.Repor
 			return judge(agents.authority, filter)
 		})
 	}
-	return report, err
+	return report, aside, err
 }
 
 // report writes the reports and turns the verdict into an exit code.

@@ -73,14 +73,25 @@ func users(c *Config, name, passwordFile string) ([]probes.User, error) {
 	return resolved, nil
 }
 
-func clients(c *Config) ([]probes.StaticClient, error) {
+// clients are the configured clients of users; with machines, those that act for
+// themselves.
+func clients(c *Config, machines bool) ([]probes.StaticClient, error) {
 	resolved := make([]probes.StaticClient, 0, len(c.Clients))
 	for _, client := range c.Clients {
+		if (client.Grant == "client_credentials") != machines {
+			continue
+		}
 		static := probes.StaticClient{ID: client.ID, Method: client.AuthMethod, RedirectURI: client.RedirectURI}
 		if client.SecretEnv != "" || client.SecretFile != "" {
 			var err error
 			if static.Secret, err = secretFrom(client.SecretEnv, client.SecretFile); err != nil {
 				return nil, usagef("the secret of client %s: %w", client.ID, err)
+			}
+		}
+		if client.KeyFile != "" {
+			var err error
+			if static.Signer, err = signerFrom(client.KeyFile, client.SigningAlg); err != nil {
+				return nil, usagef("the key of client %s: %w", client.ID, err)
 			}
 		}
 		resolved = append(resolved, static)

@@ -314,6 +314,11 @@ func (c *Client) RecordStep(ctx context.Context, at time.Time, step string, stat
 	record(ctx, &Exchange{At: at, Actor: "browser", Purpose: purpose(ctx), Step: c.Redactor.URL(step), Status: status})
 }
 
+// RecordArrival records a request that the deployment sent to the run.
+func (c *Client) RecordArrival(ctx context.Context, at time.Time, what string) {
+	record(ctx, &Exchange{At: at, Actor: "authorization server", Purpose: purpose(ctx), Step: c.Redactor.String(what)})
+}
+
 func record(ctx context.Context, x *Exchange) {
 	if t := transcript(ctx); t != nil {
 		t.add(x)

@@ -16,7 +16,7 @@ import (
 type Exchange struct {
 	At      time.Time     `json:"at"`
 	Took    time.Duration `json:"took_ns,omitempty"`
-	Actor   string        `json:"actor"`             // client or browser
+	Actor   string        `json:"actor"`             // client, browser or authorization server
 	Purpose string        `json:"purpose,omitempty"` // control, attack or what the probe was about
 	Method  string        `json:"method,omitempty"`
 	URL     string        `json:"url,omitempty"`

@@ -2,7 +2,7 @@ package fault
 
 // Faults of client authentication.
 var (
-	ClientUnauthenticated = declare("client-unauthenticated", "gives tokens to confidential clients that do not authenticate")
+	ClientUnauthenticated = declare("client-unauthenticated", "gives tokens to confidential clients that do not authenticate", "as-cimd-keys")
 	ClientSecretIgnored   = declare("client-secret-ignored", "takes any client secret for the right one", "as-client-auth-every-grant")
 	ClientSecretBeginning = declare("client-secret-beginning", "compares only the beginning of client secrets")
 	ClientSecretOfAnother = declare("client-secret-of-another", "accepts the secret of any client for every client")

@@ -12,4 +12,5 @@ var (
 	IssFromRequest    = declare("iss-from-request", "returns an iss parameter of the request as its own")
 	IssFromRedirect   = declare("iss-from-redirect", "registers redirect URIs that hold response parameters in their query")
 	IssFromState      = declare("iss-from-state", "returns the state unescaped, so that it can add parameters", "as-state-returned")
+	TokenIssuerSlash  = declare("token-issuer-slash", "signs tokens in the name of its issuer with a slash at the end, which its resource server takes")
 )

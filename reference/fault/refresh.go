@@ -9,7 +9,7 @@ var (
 	RefreshReuseForgiven   = declare("refresh-reuse-forgiven", "refuses a used refresh token but leaves the newer ones alive")
 	RefreshForks           = declare("refresh-forks", "makes a grant of its own with each refresh, so that reuse ends only one branch", "as-code-replay-revokes")
 	RefreshAnyClient       = declare("refresh-any-client", "lets any client use a refresh token")
-	RefreshUnauthenticated = declare("refresh-unauthenticated", "refreshes for confidential clients that do not authenticate")
+	RefreshUnauthenticated = declare("refresh-unauthenticated", "refreshes for confidential clients that do not authenticate", "as-cimd-keys")
 	RefreshClientBlind     = declare("refresh-client-blind", "refreshes without asking which client it is")
 	RefreshScopeWidens     = declare("refresh-scope-widens", "lets a refresh ask for scopes that were not granted")
 	RefreshScopeMerged     = declare("refresh-scope-merged", "gives a refresh the scopes of the user's other grants to the client")

@@ -57,4 +57,5 @@ var (
 	ManageChosenSecret  = declare("manage-chosen-secret", "lets clients choose their secret in an update")
 	DeleteNothing       = declare("delete-nothing", "answers 204 and keeps the client")
 	DeleteKeepsTokens   = declare("delete-keeps-tokens", "deletes a client but not what was issued to it")
+	PathsDiffer         = declare("paths-differ", "lets access tokens of self-registered clients live longer if they have a secret")
 )

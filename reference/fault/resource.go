@@ -21,6 +21,8 @@ var (
 	RefreshResourceBoth   = declare("refresh-resource-both", "adds a resource named in a refresh to the audience")
 	RefreshResourceLost   = declare("refresh-resource-lost", "issues refreshed tokens for the client instead of the resource")
 
+	ResourceSlash = declare("resource-slash", "issues tokens for a resource with a slash at its end, spelt so, which its resource server does not take")
+
 	DefaultEverything  = declare("default-everything", "issues tokens for every resource if none is named")
 	AudienceClient     = declare("audience-client", "issues access tokens whose audience is the client")
 	AudienceIssuer     = declare("audience-issuer", "issues access tokens whose audience is the issuer")

@@ -18,3 +18,12 @@ var (
 	ScopeForeignPointer = declare("scope-foreign-pointer", "points resource_metadata elsewhere in its 403 challenge")
 	ListByConnection    = declare("list-by-connection", "lists fewer tools to every other request with the same token")
 )
+
+// Faults of granting scopes at the authorization server.
+var (
+	ScopeDefaultAll      = declare("scope-default-all", "grants every scope to clients that ask for none")
+	ScopeDefaultCrash    = declare("scope-default-crash", "answers authorization requests without scope with a server error")
+	ScopeDefaultUnscoped = declare("scope-default-unscoped", "issues tokens without any scope to clients that ask for none")
+	ScopeUnknownGranted  = declare("scope-unknown-granted", "grants scopes that it does not know")
+	ScopeUnknownDropped  = declare("scope-unknown-dropped", "leaves unknown scopes out and never says what it granted", "as-token-response-members")
+)

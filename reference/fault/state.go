@@ -36,7 +36,6 @@ var (
 	BindsEverywhere       = declare("binds-everywhere", "listens on every address of its machine although it is meant for loopback")
 	PrivateScheme         = declare("own-scheme", "demands tokens in a way of its own and says nothing of where they come from",
 		"rs-401-bearer-challenge", "rs-prm-discoverable")
-	ResourceSpeltAsAsked = declare("resource-spelt-as-asked", "takes the case of its own identifier for part of its name")
 
 	ScopeFirstMember = declare("scope-first-member", "decides about scope by the first of two JSON members of a name, and runs the last")
 	ScopeFirstOfMany = declare("scope-first-of-batch", "decides about scope by the first message of a batch, and runs them all")

@@ -27,10 +27,15 @@ var (
 	ScriptedRedirect = Variant{"scripted-redirect", "redirects by script from a page instead of by status 302"}
 	FormPostConsent  = Variant{"cancel-first", "puts the refusing button first and names fields unusually on its login and consent pages"}
 	ModernOnly       = Variant{"modern-only", "speaks only revision 2026-07-28 of MCP, which has no sessions"}
-	RemembersConsent = Variant{"remembers-consent", "remembers the approval of clients that are answered at an https host of their own"}
+	PAROnly          = Variant{"par-only", "takes pushed authorization requests only"}
 	DPoPNonces       = Variant{"dpop-nonces", "takes DPoP proofs only with a nonce of its own"}
+	RemembersConsent = Variant{"remembers-consent", "remembers the approval of clients that are answered at an https host of their own"}
+	Proxy            = Variant{"proxy", "has an identity provider on another origin sign users in"}
 	OpaqueTokens     = Variant{"opaque-tokens", "issues opaque access tokens"}
-	TLS              = Variant{"tls", "speaks https everywhere, with certificates of a private authority"}
+
+	IntrospectionCache = Variant{"introspection-cache", "issues opaque access tokens and caches what introspection says of them"}
+	PhantomTokens      = Variant{"phantom-tokens", "issues opaque access tokens, for which a gateway gets JWTs"}
+	TLS                = Variant{"tls", "speaks https everywhere, with certificates of a private authority"}
 
 	LocalhostRefused   = Variant{"localhost-refused", "registers loopback redirect URIs by address only, and none under the name localhost"}
 	RefreshGracePeriod = Variant{"refresh-grace-period", "takes a refresh token again for a second after its use, for the sake of clients that refresh in parallel"}
@@ -51,7 +56,7 @@ func All() []Variant {
 	return []Variant{
 		PathIssuer, OIDCOnly, AudienceArray, ErrorPage, ConsentAlways, NoConsent, ManyChallenges, OddChallenge,
 		NoRefreshTokens, ExtraClaims, RootMetadataOnly, NoRegistration, ScriptedRedirect, FormPostConsent, OpaqueTokens,
-		ModernOnly, RemembersConsent, TLS, DPoPNonces,
+		ModernOnly, PAROnly, RemembersConsent, Proxy, TLS, DPoPNonces, IntrospectionCache, PhantomTokens,
 		LocalhostRefused, RefreshGracePeriod, ConsentTokenOnce, KeyRotation, ClockAhead, ClockBehind,
 		Slow, RateLimited, Firewall, SinglePageApplication, ScriptedLogin,
 	}
@@ -75,6 +80,9 @@ func Of(variants ...Variant) Set {
 	s := Set{}
 	for _, v := range variants {
 		s[v] = true
+		if v == IntrospectionCache || v == PhantomTokens {
+			s[OpaqueTokens] = true
+		}
 	}
 	return s
 }

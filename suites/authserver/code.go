@@ -115,7 +115,7 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.Medium,
 	Cites:    cited("OAuth 2.1, 4.1.2", "RFC 6749, 4.1.2"),
 	Since:    suites.V20250326,
-	Covers:   []string{"life-code-expiry"},
+	Covers:   []string{"life-code-expiry", "as-code-short-lived"},
 	Remedy:   "Let codes expire after a minute or so, at the latest after ten.",
 	Needs:    []suites.Need{suites.ExpiringCodes},
 	Faults:   []fault.Fault{fault.CodeEternal},

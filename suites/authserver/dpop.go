@@ -24,8 +24,8 @@ func dpopIssued(ctx context.Context, d *probes.Deployment) (bool, string) {
 
 // dpopTokenNonces needs one that hands out nonces for proofs.
 func dpopTokenNonces(ctx context.Context, d *probes.Deployment) (bool, string) {
-	given, err := d.TokenNonces(ctx)
-	return err != nil || given, "a token endpoint that hands out nonces for DPoP proofs"
+	nonces, err := d.TokenNonces(ctx)
+	return err != nil || nonces.Given, "a token endpoint that hands out nonces for DPoP proofs"
 }
 
 // dpopCheck is a check on how tokens are bound.
@@ -136,7 +136,7 @@ var _ = suites.Register(dpopCheck(suites.Check{
 		It("that was not made just now", func(ctx SpecContext) {
 			given, err := nonces.Await(ctx)
 			Expect(err).NotTo(HaveOccurred())
-			if given {
+			if given.Given {
 				suites.NotApplicable("the nonce in a proof tells when it was made")
 			}
 			refused(d, age)(ctx)
@@ -155,11 +155,20 @@ var _ = suites.Register(dpopCheck(suites.Check{
 	Needs:    []suites.Need{dpopTokenNonces},
 	Faults:   []fault.Fault{fault.TokenProofNonceIgnored},
 	Specs: func(d *probes.Deployment) {
-		tried := dpopTry(d,
-			probes.Proving{Name: "a proof without a nonce", Mutate: []tokens.Mutation{tokens.Nonce("")}},
-			probes.Proving{Name: "a proof with an invented nonce", Mutate: []tokens.Mutation{tokens.Nonce(probes.NewVerifier())}})
+		missing := dpopTry(d, probes.Proving{Name: "a proof without a nonce", Mutate: []tokens.Mutation{tokens.Nonce("")}})
+		invented := dpopTry(d, probes.Proving{Name: "a proof with an invented nonce", Mutate: []tokens.Mutation{tokens.Nonce(probes.NewVerifier())}})
+		nonces := probes.Start(d, d.TokenNonces)
 
-		It("and no other", refused(d, tried))
+		It("and not none", func(ctx SpecContext) {
+			given, err := nonces.Await(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			if given.Required {
+				refused(d, missing)(ctx)
+				return
+			}
+			contested(d, missing, "nonces are handed out, and a proof that is fresh does without")(ctx)
+		})
+		It("and no other", refused(d, invented))
 	},
 }))
 

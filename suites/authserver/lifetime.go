@@ -61,6 +61,9 @@ var _ = suites.Register(suites.Check{
 			if !known {
 				suites.NotApplicable("how long the access token lives is neither declared nor readable")
 			}
+			if promised := d.Target.Contract.AccessTokenLifetimeMax; promised > 0 {
+				Expect(length).To(BeNumerically("<=", promised), "access tokens live %s, and the contract says %s at most", length, promised)
+			}
 			if length > shortLived {
 				d.Note("access tokens live %s, more than an hour", length)
 			}
@@ -101,6 +104,50 @@ var _ = suites.Register(suites.Check{
 				suites.NotApplicable("the access token has no exp and iat")
 			}
 			Expect((real - declared).Abs()).To(BeNumerically("<=", tolerance), "expires_in says %s, and the token's claims %s", declared, real)
+		})
+	},
+})
+
+// tooLong is how long a refresh token may live at most: nobody who signs in once
+// means to do so for ever.
+const tooLong = 366 * 24 * time.Hour
+
+var _ = suites.Register(suites.Check{
+	ID:       "as-refresh-ends",
+	Title:    "A browser application's refresh tokens end, and refreshing does not put that off",
+	Role:     suites.AS,
+	Area:     suites.Lifetime,
+	Level:    suites.Should,
+	Severity: suites.Medium,
+	Cites:    cited("OAuth 2.1, 4.3.3", "RFC 9700, 4.14.2"),
+	Since:    suites.V20250618,
+	Covers:   []string{"life-refresh-expiry"},
+	Remedy:   "Fix the end of a grant when the user signs in, keep it through every refresh, and let it lie within days or weeks for public clients.",
+	Needs:    []suites.Need{suites.RefreshTokens, suites.DynamicRegistration},
+	Faults:   []fault.Fault{fault.RefreshSlides, fault.RefreshEternal},
+	Specs: func(d *probes.Deployment) {
+		ends := probes.Start(d, d.RefreshEnds)
+		told := func(ctx SpecContext) *probes.Ends {
+			e, err := ends.Await(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			if !e.Told {
+				suites.NotApplicable("neither the token response nor the refresh token itself tells when it ends")
+			}
+			return e
+		}
+
+		It("within a year", func(ctx SpecContext) {
+			e := told(ctx)
+			Expect(e.Lifetime).To(BeNumerically("<=", tooLong), "the first refresh token lives %s", e.Lifetime.Round(time.Hour))
+		})
+		It("when the first of them would have", func(ctx SpecContext) {
+			e := told(ctx)
+			if e.Elapsed < time.Second*3/2 {
+				suites.NotApplicable("refresh tokens tell their end in seconds, and the run may not wait that long (--wait)")
+			}
+			moved := e.Last.Sub(e.First)
+			Expect(moved).To(BeNumerically("<", e.Elapsed*3/4), "%s later, the end of the grant is %s later",
+				e.Elapsed.Round(100*time.Millisecond), moved.Round(100*time.Millisecond))
 		})
 	},
 })

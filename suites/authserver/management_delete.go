@@ -101,7 +101,7 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.Medium,
 	Cites:    []suites.Cite{{Doc: "RFC 7592", Section: "2.3"}},
 	Since:    suites.V20250326,
-	Covers:   []string{"dcr-delete-cascades"},
+	Covers:   []string{"dcr-delete-cascades", "rt-dies-with-grant"},
 	Remedy:   "When a client is deleted, end its grants: codes, refresh tokens and access tokens that are looked up, and refuse its credentials everywhere.",
 	Needs:    []suites.Need{openRegistration, suites.Management},
 	Faults:   []fault.Fault{fault.DeleteNothing, fault.DeleteKeepsTokens},

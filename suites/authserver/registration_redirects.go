@@ -188,7 +188,7 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.High,
 	Cites:    []suites.Cite{{Doc: "RFC 9700", Section: "2.6, 4.11.2"}, {Doc: "RFC 7591", Section: "5"}, {Doc: "OAuth 2.1", Section: "7.12"}},
 	Since:    suites.V20250326,
-	Covers:   []string{"dcr-script-schemes"},
+	Covers:   []string{"dcr-script-schemes", "as-dcr-redirect-uris-safe"},
 	Remedy: "Parse every redirect URI as browsers do and allow schemes from a list: https, http on loopback, and private-use schemes " +
 		"that are domain names in reverse. Check again before you redirect or write the URI into a page.",
 	Needs:  []suites.Need{openRegistration},
@@ -275,7 +275,7 @@ var _ = suites.Register(suites.Check{
 		{Doc: "MCP 2026-07-28", Section: "Authorization, Communication Security"},
 	},
 	Since:  suites.V20250326,
-	Covers: []string{"dcr-cleartext-redirect"},
+	Covers: []string{"dcr-cleartext-redirect", "as-dcr-redirect-uris-safe"},
 	Remedy: "Register http redirect URIs for 127.0.0.1, [::1] and localhost only; everything else needs https.",
 	Needs:  []suites.Need{openRegistration},
 	Faults: []fault.Fault{fault.RegisterCleartext, fault.RegisterUnspecified},
@@ -353,7 +353,7 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.Medium,
 	Cites:    []suites.Cite{{Doc: "OAuth 2.1", Section: "2.3, 2.3.1, 8.4.3"}, {Doc: "RFC 7591", Section: "2, 3.2.2"}},
 	Since:    suites.V20250326,
-	Covers:   []string{"dcr-malformed-redirects"},
+	Covers:   []string{"dcr-malformed-redirects", "as-dcr-redirect-uris-safe", "as-redirect-private-scheme"},
 	Remedy: "Refuse redirect URIs that are relative, have a fragment, user information, white space or control characters, or a scheme " +
 		"without a dot, and registrations for the code flow without any.",
 	Needs: []suites.Need{openRegistration},

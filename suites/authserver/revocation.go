@@ -25,7 +25,7 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.Medium,
 	Cites:    cited("RFC 7009, 2.1", "RFC 7009, 2.2"),
 	Since:    suites.V20250326,
-	Covers:   []string{"rev-basic-behaviour"},
+	Covers:   []string{"rev-basic-behaviour", "rt-dies-with-grant"},
 	Remedy:   "Take revocation by POST, look for the token among all kinds whatever the hint, and answer 200 for tokens that you do not know.",
 	Needs:    revocable,
 	Faults:   []fault.Fault{fault.RevokeNothing, fault.RevokeUnknown, fault.RevokeHint, fault.RevokeByGet},

@@ -207,7 +207,7 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.Medium,
 	Cites:    cited("MCP 2026-07-28, Authorization Code Protection", "RFC 8414, 2"),
 	Since:    suites.V20251125,
-	Covers:   []string{"as-oidc-code-challenge-methods", "as-oauth-code-challenge-methods", "as-s256-supported"},
+	Covers:   []string{"as-oidc-code-challenge-methods", "as-oauth-code-challenge-methods", "as-s256-supported", "asm-pkce-advertised"},
 	Remedy:   "Publish code_challenge_methods_supported with S256 in every metadata document: MCP clients stop without it.",
 	Faults:   []fault.Fault{fault.DiscoveryNoPKCE, fault.DiscoveryNoPKCEOpenID, fault.DiscoveryPlainOnly, fault.DiscoveryPlain},
 	Specs: func(d *probes.Deployment) {

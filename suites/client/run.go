@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/mcpassay/mcpassay/probes/launch"
-	"github.com/mcpassay/mcpassay/reference"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
@@ -161,54 +160,6 @@ func (o *Options) collect(ctx context.Context, in []*Situation) (map[string]*Tra
 	all.Wait()
 	return traces, troubles
 }
-
-// stage puts the client in front of one deployment.
-func (o *Options) stage(ctx context.Context, s *Situation) (*Trace, error) {
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
-	}
-	var mu sync.Mutex
-	var seen []*reference.Observation
-	lab := &Lab{Revision: o.Revision, Options: reference.Options{
-		Host: "localhost", ForClients: &reference.ClientLab{Unattended: true},
-		Observe: func(x *reference.Observation) {
-			mu.Lock()
-			defer mu.Unlock()
-			if len(seen) < maxSeen {
-				seen = append(seen, x)
-			}
-		},
-	}}
-	if s.Shape != nil {
-		s.Shape(lab)
-	}
-	server, err := reference.Start(lab.Options)
-	if err != nil {
-		return nil, err
-	}
-	offer := Offer{URL: server.ResourceServer.Endpoint(), Contract: s.contract(), Situation: s.ID, Revision: o.Revision}
-	if s.Context != nil {
-		offer.Context = s.Context(lab)
-		offer.Context["name"] = offer.Contract
-	}
-	exit, err := o.Client.Connect(ctx, offer)
-	if closed := server.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return nil, err
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	slices.SortStableFunc(seen, func(a, b *reference.Observation) int { return a.At.Compare(b.At) })
-	return &Trace{
-		Situation: s, Revision: o.Revision, Resource: offer.URL, Issuer: server.AuthServer.Issuer(), Context: offer.Context,
-		Exit: exit, Seen: seen,
-	}, nil
-}
-
-// maxSeen bounds what is kept of a client that never stops asking.
-const maxSeen = 2000
 
 // cell is how far the client got.
 func (t *Trace) cell() Cell {

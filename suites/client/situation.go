@@ -5,6 +5,7 @@ package client
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -32,11 +33,11 @@ type Situation struct {
 	// does not have borrows a general one.
 	Contract string
 
-	Since, Until suites.Revision      // of MCP; empty: from the first, to the newest
-	Shape        func(*Lab)           // makes the deployment; nil: a sound one
-	Reached      func(*Trace) bool    // tells whether the client met what is special; nil: once it met the deployment at all
-	Proceeded    func(*Trace) bool    // tells whether the client went too far; nil: if it was served
-	Context      func(*Lab) ContextOf // what fixtures are told; nil: nothing
+	Since, Until suites.Revision        // of MCP; empty: from the first, to the newest
+	Shape        func(*Lab)             // makes the deployment; nil: a sound one
+	Reached      func(*Trace) bool      // tells whether the client met what is special; nil: once it met the deployment at all
+	Proceeded    func(*Trace) bool      // tells whether the client went too far; nil: if it was served
+	Context      func(*Stage) ContextOf // what fixtures are told; nil: nothing
 }
 
 // ContextOf is what a fixture is told beside the URL.
@@ -82,4 +83,12 @@ func Situations() []*Situation {
 type Lab struct {
 	reference.Options
 	Revision suites.Revision
+
+	// Front stands before the party's handler and may answer in its stead.
+	Front func(s *Stage, party reference.Party, next http.Handler) http.Handler
+	// Moves starts a second deployment under the same resource server's name, for
+	// Front to lead requests to.
+	Moves bool
+	// OtherFront is Front of the second deployment.
+	OtherFront func(s *Stage, party reference.Party, next http.Handler) http.Handler
 }

@@ -36,7 +36,7 @@ var (
 	_ = resourceCheck("client-resource-in-authorization", "Authorization requests name the resource", "client-resource-in-authorization",
 		noAuthorization, (*Trace).Authorizations, testclient.NoResource, testclient.ResourceIsOrigin)
 	_ = resourceCheck("client-resource-in-token-request", "Token requests name the resource", "client-resource-in-token-request",
-		"the client made no token request", (*Trace).TokenRequests, testclient.NoResourceAtToken)
+		noRedemption, (*Trace).Redemptions, testclient.NoResourceAtToken)
 )
 
 var _ = Register(Check{
@@ -100,6 +100,9 @@ var _ = Register(Check{
 	Defects: []testclient.Defect{testclient.TokenInvented},
 	Judge: func(t *Trace) Verdict {
 		given, sent := t.given("access_token"), false
+		for _, r := range t.other(http.MethodPost, "/token") {
+			given = append(given, r.text("access_token"))
+		}
 		for _, r := range t.Calls() {
 			token := r.bearer()
 			if token != "" && !slices.Contains(given, token) {
@@ -219,7 +222,7 @@ var confidential = Declare(Situation{
 			Scopes: []string{"notes.read", "notes.write"},
 		})
 	},
-	Context: func(*Lab) ContextOf {
+	Context: func(*Stage) ContextOf {
 		return ContextOf{"client_id": "pre-registered-client", "client_secret": "pre-registered-secret"}
 	},
 })

@@ -17,9 +17,11 @@ type Trace struct {
 	Revision  suites.Revision
 	Resource  string // URL of the MCP server, which the client was told
 	Issuer    string // of its authorization server
-	Context   ContextOf
-	Exit      *launch.Exit
-	Seen      []*reference.Observation // in the order in which they were received
+
+	OtherIssuer string // of the second one, if there is one
+	Context     ContextOf
+	Exit        *launch.Exit
+	Seen        []*reference.Observation // in the order in which they were received
 }
 
 // A Request is one request that the client sent, with its parameters.

@@ -89,32 +89,6 @@ var _ = suites.Register(suites.Check{
 })
 
 var _ = suites.Register(suites.Check{
-	ID:       "rs-resource-case",
-	Title:    "A token for the resource with scheme and host in capitals is accepted",
-	Role:     suites.RS,
-	Area:     suites.Resource,
-	Level:    suites.Should,
-	Severity: suites.Info,
-	Cites:    []suites.Cite{{Doc: "MCP 2026-07-28", Section: "Canonical Server URI"}, {Doc: "RFC 3986", Section: "6.2.2.1"}},
-	Since:    suites.V20250618,
-	Covers:   []string{"rs-accepts-case-variant-uri"},
-	Remedy:   "Compare scheme and host without regard to case, or have the authorization server put the canonical spelling into tokens.",
-	Faults:   []fault.Fault{fault.ResourceSpeltAsAsked},
-	Specs: func(d *probes.Deployment) {
-		called := probes.Start(d, d.ResourceInCapitals)
-
-		It("since they name the same", func(ctx SpecContext) {
-			answer, err := called.Await(ctx)
-			Expect(err).NotTo(HaveOccurred())
-			if answer == nil {
-				suites.NotApplicable("the authorization server issues no token for another spelling of the resource")
-			}
-			Expect(answer).To(suites.BeAccepted())
-		})
-	},
-})
-
-var _ = suites.Register(suites.Check{
 	ID:       "rs-scope-hierarchy",
 	Title:    "A scope that implies the one needed is enough",
 	Role:     suites.RS,

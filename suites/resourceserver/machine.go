@@ -89,7 +89,7 @@ var _ = suites.Register(machineCheck(suites.Check{
 	Covers:   []string{"cc-user-operations-refused"},
 	Remedy:   "Refuse operations on a user's data when the token names no user; never fall back to the last user, to an owner or to an administrator.",
 	Needs:    []suites.Need{effectKnown},
-	Faults:   []fault.Fault{fault.MachineActsForUser},
+	Faults:   []fault.Fault{fault.MachineSeesAll},
 	Specs: func(d *probes.Deployment) {
 		shown := probes.Start(d, func(ctx context.Context) (bool, error) { return d.UserDataShown(ctx, d.ByMachine()) })
 

@@ -7,45 +7,6 @@ import (
 	"github.com/mcpassay/mcpassay/probes/wire"
 )
 
-// ResourceInCapitals asks for a token for the resource with scheme and host in
-// capitals, which name the same (RFC 3986, section 6.2.2.1), and calls with it.
-// An authorization server that gives no such token: nil.
-func (d *Deployment) ResourceInCapitals(ctx context.Context) (*Answer, error) {
-	resource, err := d.Resource(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c, err := d.Client(ctx)
-	if err != nil {
-		return nil, err
-	}
-	scheme, rest, _ := strings.Cut(resource, "://")
-	host, path, slash := strings.Cut(rest, "/")
-	if slash {
-		path = "/" + path
-	}
-	capitals := strings.ToUpper(scheme) + "://" + strings.ToUpper(host) + path
-	if capitals == resource || rest == "" {
-		return nil, nil
-	}
-	if _, err := d.Baseline(ctx); err != nil {
-		return nil, err
-	}
-	change := []Mutation{With("resource", capitals)}
-	attempt, err := d.Attempt(wire.For(ctx, "attack"), c, change, change)
-	if err != nil {
-		return nil, err
-	}
-	if !attempt.Issued() {
-		return nil, nil
-	}
-	a, err := d.Call(wire.For(ctx, "attack"), attempt.Tokens.Access)
-	if err != nil {
-		return nil, err
-	}
-	return a, d.ControlCall(ctx)
-}
-
 // A Broad is a call that needs one scope, made with a token that holds only one
 // that implies it.
 type Broad struct {

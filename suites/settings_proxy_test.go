@@ -1,0 +1,18 @@
+package suites_test
+
+import (
+	"time"
+
+	"github.com/mcpassay/mcpassay/reference"
+	"github.com/mcpassay/mcpassay/reference/variant"
+)
+
+func init() {
+	settings["as-par-expiry"] = reference.Options{PushLifetime: time.Second}
+	for _, id := range []string{
+		"as-proxy-callback", "as-proxy-consent-before-upstream", "as-proxy-consent-cookie-bound", "as-proxy-consent-cookie-flags",
+		"as-proxy-consent-details", "as-proxy-consent-forgery", "as-proxy-state-after-consent", "as-proxy-state-random", "as-proxy-upstream-pkce",
+	} {
+		settings[id] = reference.Options{Variants: []variant.Variant{variant.Proxy}}
+	}
+}
