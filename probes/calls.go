@@ -234,8 +234,11 @@ type SessionAttack struct {
 }
 
 // AttackSession opens a session soundly, and then asks for its stream and its end
-// without a token.
+// without a token. A server that keeps no sessions: nil.
 func (d *Deployment) AttackSession(ctx context.Context) (*SessionAttack, error) {
+	if kept, err := d.HasSessions(ctx); err != nil || !kept {
+		return nil, err
+	}
 	token, err := d.soundCall(ctx)
 	if err != nil {
 		return nil, err

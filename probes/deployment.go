@@ -20,6 +20,7 @@ type Target struct {
 	URL       string         // of the MCP endpoint
 	Users     []User         // the first is the one that signs in
 	Clients   []StaticClient // registered by hand; the first is used where no registration is offered
+	Spec      string         // MCP revision to test; empty: the newest that the server speaks
 	Machines  []StaticClient // registered by hand for client credentials
 	Workloads []*Workload    // the first may call the server, the second is trusted and may not
 	Origins   []string       // further origins that belong to the deployment, such as a login service
@@ -29,6 +30,14 @@ type Target struct {
 	Effect    *Effect        // a call whose effect can be seen, if one is known
 
 	Operations []Operation // harmless tool calls and the scopes they need, as far as that is known
+
+	ScopeImplies map[string][]string // scopes that make others superfluous, as far as that is known
+
+	// HostAddresses are addresses of the machine that a server on loopback runs on;
+	// empty: those of this machine that others can reach.
+	HostAddresses []string
+
+	State State // what is kept between requests, as far as that is known
 
 	OtherResource string // a second resource indicator that the authorization server serves
 	Authorized    bool   // the user may test systems that are not on loopback

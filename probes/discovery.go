@@ -46,7 +46,7 @@ func discover(b *bench) func(context.Context) (*Discovery, error) {
 	return func(ctx context.Context) (*Discovery, error) {
 		x := &Discovery{}
 		var err error
-		if x.Anonymous, err = b.post(ctx, b.Endpoint.String(), modernCall("tools/list", nil)); err != nil {
+		if x.Anonymous, err = b.post(ctx, b.Endpoint.String(), b.alone("tools/list", nil)); err != nil {
 			return nil, err
 		}
 		b.readClock(x.Anonymous)

@@ -58,7 +58,9 @@ func modernCall(method string, params map[string]any) *Message {
 func legacyCall(s *session, method string, params map[string]any) *Message {
 	m := &Message{Method: method, Params: params, Header: http.Header{}}
 	if s != nil {
-		m.Header.Set("MCP-Protocol-Version", s.version)
+		if s.version >= versionHeaderSince {
+			m.Header.Set("MCP-Protocol-Version", s.version)
+		}
 		if s.id != "" {
 			m.Header.Set("Mcp-Session-Id", s.id)
 		}
@@ -202,6 +204,9 @@ func (b *bench) detectEra(ctx context.Context) (*Era, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.Target.Spec != "" {
+		return b.agreeOn(ctx, token, b.Target.Spec)
+	}
 	m := modernCall("tools/list", nil)
 	bearer(m, token)
 	a, err := b.ask(wire.For(ctx, "control"), m)
@@ -230,7 +235,7 @@ func (b *bench) detectEra(ctx context.Context) (*Era, error) {
 // initialize does the handshake of the older wire. No session means refused.
 func (b *bench) initialize(ctx context.Context, token string, mutations []MessageMutation) (*session, *Answer, error) {
 	m := legacyCall(nil, "initialize", map[string]any{
-		"protocolVersion": Legacy, "capabilities": map[string]any{},
+		"protocolVersion": b.handshakeVersion(), "capabilities": map[string]any{},
 		"clientInfo": map[string]any{"name": ClientName, "version": "1"},
 	})
 	bearer(m, token)
@@ -344,7 +349,7 @@ func (d *Deployment) Send(ctx context.Context, m *Message) (*Answer, error) { re
 // that never hold a token.
 func (d *Deployment) NewMessage() *Message {
 	method, params := d.protected()
-	return modernCall(method, params)
+	return d.alone(method, params)
 }
 
 // TryCall makes an attack on the MCP endpoint between two sound calls. A server
@@ -403,6 +408,9 @@ func (d *Deployment) soundCall(ctx context.Context) (string, error) {
 func (d *Deployment) HasSessions(ctx context.Context) (bool, error) { return d.sessions.Get(ctx) }
 
 func (b *bench) detectSessions(ctx context.Context) (bool, error) {
+	if b.Target.Spec >= Modern {
+		return false, nil // the revision under test has none, whatever else the server speaks
+	}
 	token, err := b.view(ctx).AccessToken(ctx)
 	if err != nil {
 		return false, err

@@ -53,7 +53,10 @@ func (d *Deployment) Preflight(ctx context.Context) *reports.Stop {
 	case errors.As(err, &b) && b.Owner == reports.Configuration:
 		return &reports.Stop{Owner: reports.Configuration, Message: d.Redact(b.Err.Error())}
 	}
-	_, _ = d.Era(ctx) // what is wrong with it is for the checks to say
+	var unspoken *NotSpoken
+	if _, err := d.Era(ctx); errors.As(err, &unspoken) { // all else that is wrong with it is for the checks to say
+		return &reports.Stop{Owner: reports.Configuration, Message: unspoken.Error(), Remedy: "leave --spec out, or name a revision that the server speaks"}
+	}
 	return nil
 }
 

@@ -27,6 +27,19 @@ func Reference(s *reference.Server) Target {
 	if idp := s.IdentityProvider(); idp != "" {
 		t.Origins = append(t.Origins, idp)
 	}
+	t.HostAddresses = []string{reference.ElsewhereHost}
+	t.ScopeImplies = map[string][]string{"notes.all": {"notes.read", "notes.write"}}
+	t.State = State{
+		Identity: &ToolCall{Name: "whoami"},
+		Handles:  &Handles{Create: ToolCall{Name: "open_cart"}, Use: ToolCall{Name: "read_cart"}, Argument: "cart_id"},
+		Rounds:   &ToolCall{Name: "share_note", Arguments: map[string]any{"with": "carol"}},
+		Rounded:  s.RequestStateLifetime(),
+		Task:     &ToolCall{Name: "review_notes"},
+		Link:     &ToolCall{Name: "link_account"},
+	}
+	if users := s.Users(); len(users) > 1 {
+		t.State.Mirrored = &Mirrored{Call: ToolCall{Name: "read_tenant"}, Argument: "tenant", Own: users[0].Name, Other: users[1].Name}
+	}
 	for _, u := range s.Users() {
 		t.Users = append(t.Users, User(u))
 	}

@@ -97,7 +97,7 @@ type Joined struct {
 // JoinSession lets the second user call within, and then end, a session of the
 // first. What the second user can do in a session of their own is the control.
 func (d *Deployment) JoinSession(ctx context.Context) (*Joined, error) {
-	token, err := d.TokenOf(ctx, d.Target.Users[1])
+	token, err := d.SecondUserToken(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -122,36 +122,36 @@ func (d *Deployment) JoinSession(ctx context.Context) (*Joined, error) {
 	})
 }
 
-// TokenOf takes a sound flow of a user to an access token. An authorization server
+// GrantOf takes a sound flow of a user to its tokens. An authorization server
 // that asks nobody who they are gives no second user one of their own.
-func (d *Deployment) TokenOf(ctx context.Context, u User) (string, error) {
+func (d *Deployment) GrantOf(ctx context.Context, u User) (*Tokens, error) {
 	c, err := d.Client(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	r, err := d.NewRequest(ctx, c)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	r.User = u
 	a, err := d.Authorize(wire.For(ctx, "control"), r)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if a.Code == "" {
-		return "", d.noCode(ctx, a)
+		return nil, d.noCode(ctx, a)
 	}
 	if !a.Landing.LoggedIn {
-		return "", &Blocked{By: "second user", Owner: reports.AuthServer, Err: errors.New("the authorization server did not ask who signs in")}
+		return nil, &Blocked{By: "second user", Owner: reports.AuthServer, Err: errors.New("the authorization server did not ask who signs in")}
 	}
 	t, err := d.Redeem(ctx, a)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if !t.Issued() {
-		return "", &Blocked{By: "as-code-flow", Owner: reports.AuthServer, Err: errors.New("no token was issued to " + u.Name)}
+		return nil, &Blocked{By: "as-code-flow", Owner: reports.AuthServer, Err: errors.New("no token was issued to " + u.Name)}
 	}
-	return t.Access, nil
+	return t, nil
 }
 
 // SessionIDs opens sessions one after the other and returns their ids.

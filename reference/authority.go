@@ -53,6 +53,7 @@ type authority struct {
 type authorityMetadata struct {
 	Issuer        string `json:"issuer"`
 	JWKS          string `json:"jwks_uri"`
+	Authorization string `json:"authorization_endpoint"`
 	Token         string `json:"token_endpoint"`
 	Introspection string `json:"introspection_endpoint"`
 }

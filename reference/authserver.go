@@ -116,6 +116,7 @@ func (s *AuthServer) Keys() *tokens.Issuer { return s.keys }
 // server, and the upstream API, which is reached by token exchange only.
 func (s *AuthServer) serveResources(endpoint, otherEndpoint, upstream string) {
 	s.endpoint, s.otherEndpoint, s.upstream = endpoint, otherEndpoint, upstream
+	s.preset[ResourceServerClient].RedirectURIs = []string{originOf(endpoint) + connectedPath}
 	s.workloads[0].resource, s.workloads[1].resource = endpoint, otherEndpoint
 }
 

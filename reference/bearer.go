@@ -139,8 +139,18 @@ func (e *endpoint) admitsAnyway(r *http.Request) *caller {
 	if owner != nil && bare && e.faults.Has(fault.SessionAuthenticates) {
 		return owner
 	}
-	if remembered != nil && bare && asksToKeep(r) {
+	if remembered != nil && bare && asksToKeep(r) && e.faults.Has(fault.ConnectionRemembered) {
 		return remembered
+	}
+	if bare && e.faults.Has(fault.AsksInsteadOf401) {
+		if m, err := readMessages(nil, r); err == nil && m.first().tool == "share_note" {
+			return anonymous()
+		}
+	}
+	if bare && e.faults.Has(fault.HandleAuthenticates) {
+		if m, err := readMessages(nil, r); err == nil && e.namedCart(m) {
+			return anonymous()
+		}
 	}
 	if e.faults.Has(fault.MethodOverridden) && r.Header.Get("X-HTTP-Method-Override") == http.MethodOptions {
 		return anonymous() // as preflight requests are

@@ -196,6 +196,8 @@ func (e *endpoint) challengeLines(r *http.Request, why *refusal) []string {
 		return nil
 	case f.Has(fault.ChallengeBare):
 		return []string{"Bearer"}
+	case f.Has(fault.PrivateScheme):
+		return []string{`ApiKey realm="notes"`}
 	case f.Has(fault.ChallengeOtherScheme):
 		return []string{`Basic realm="notes"`}
 	}

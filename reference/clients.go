@@ -116,7 +116,7 @@ func (s *AuthServer) presetClients() error {
 	add(AgentClient, "Research agent", authBasic, grantMachine, grantExchange)
 	add(OtherAgentClient, "Archive agent", authBasic, grantMachine, grantExchange)
 	add(DelegatingClient, "Application that employs the research agent", authNone, grantCode).mayAct = AgentClient
-	add(ResourceServerClient, "Notes server", authBasic, grantExchange).Scopes = []string{scopeUpstream}
+	add(ResourceServerClient, "Notes server", authBasic, grantExchange, grantCode).Scopes = []string{scopeRead, scopeUpstream}
 
 	for _, c := range s.options.Clients {
 		s.preset[c.ID] = &c

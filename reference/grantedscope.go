@@ -16,7 +16,7 @@ const (
 
 var (
 	// openScopes are what anybody who registers may ask users for.
-	openScopes  = []string{scopeRead, scopeWrite, scopeUpstream, scopeOffline, scopeOpenID}
+	openScopes  = []string{scopeRead, scopeWrite, scopeNotes, scopeUpstream, scopeOffline, scopeOpenID}
 	knownScopes = append(slices.Clone(openScopes), scopeAdmin)
 )
 
@@ -24,6 +24,7 @@ var (
 var scopeMeanings = map[string]string{
 	scopeRead:     "Read your notes",
 	scopeWrite:    "Create and change your notes",
+	scopeNotes:    "Read and change your notes",
 	scopeUpstream: "Read your data at the upstream service",
 	scopeAdmin:    "Administer the notes of everybody",
 	scopeOffline:  "Keep access while you are away",

@@ -58,10 +58,11 @@ const machineExtension = "io.modelcontextprotocol/oauth-client-credentials"
 
 // extensions are the extensions of MCP that the endpoint supports.
 func (e *endpoint) extensions() map[string]any {
+	all := map[string]any{tasksExtension: map[string]any{}, machineExtension: map[string]any{}}
 	if e.faults.Has(fault.MachineExtensionHidden) {
-		return nil
+		delete(all, machineExtension)
 	}
-	return map[string]any{machineExtension: map[string]any{}}
+	return all
 }
 
 // withoutUser tells whether a token speaks for nobody but its client: then its

@@ -46,7 +46,7 @@ func (e *endpoint) startMCP() {
 		Capabilities: &mcp.ServerCapabilities{Extensions: e.extensions()},
 		// What is not listed is refused.
 		SupportedProtocolVersions: e.versions(),
-		SetCacheable:              func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) { c.CacheScope = "private" },
+		SetCacheable:              e.cacheable,
 	})
 	if e.faults.Has(fault.ListByConnection) {
 		e.server.AddReceivingMiddleware(e.listFewer)
@@ -57,7 +57,7 @@ func (e *endpoint) startMCP() {
 		return asCaller(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return e.server }, &o))
 	}
 	e.stateless = serve(mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true, PropagateRequestCancellation: true})
-	e.stateful = serve(mcp.StreamableHTTPOptions{SessionTimeout: sessionIdle})
+	e.stateful = serve(mcp.StreamableHTTPOptions{SessionTimeout: sessionIdle, EventStore: e.eventStore()})
 }
 
 // An admission is what the guard found out about a request. It travels to the
@@ -66,6 +66,7 @@ func (e *endpoint) startMCP() {
 type admission struct {
 	who   *caller
 	tools []string
+	task  bool // the call is to become a task
 }
 
 type admissionKey struct{}
@@ -96,10 +97,14 @@ func asCaller(next http.Handler) http.Handler {
 func (e *endpoint) serveMCP(w http.ResponseWriter, r *http.Request, who *caller, m messages) {
 	admitted := &admission{who: who}
 	for _, one := range m {
-		admitted.tools = append(admitted.tools, one.tool)
+		admitted.tools = append(admitted.tools, one.tool, one.runs)
+		admitted.task = admitted.task || one.task
 	}
 	if owner := e.sessionOwner(r); owner != nil && e.faults.Has(fault.SessionUnbound) {
 		admitted.who = &caller{Subject: owner.Subject, Client: owner.Client, Scopes: who.Scopes, Expires: who.Expires, token: who.token}
+	}
+	if e.faults.Has(fault.AnswersCrossed) && m.first().tool == "whoami" {
+		admitted.who = e.crowd.join(string(m.first().id), admitted.who)
 	}
 	r = r.WithContext(context.WithValue(r.Context(), admissionKey{}, admitted))
 	r.Header.Set("Authorization", "Bearer checked") // for the SDK's middleware; no token goes further than here
@@ -129,6 +134,10 @@ func (e *endpoint) route(r *http.Request, m messages) http.Handler {
 		})
 	case modern:
 		return e.stateless
+	case header == "" && e.faults.Has(fault.VersionHeaderDemanded) && first.method != methodInitialize && len(m) > 0:
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			answerRPC(w, http.StatusBadRequest, first.id, rpcError{Code: rpcInvalidRequest, Message: "MCP-Protocol-Version is required"})
+		})
 	case r.Method == http.MethodDelete && e.faults.Has(fault.SessionNeverEnds):
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	case r.Method == http.MethodPost && len(m) > 0 && r.Header.Get("Mcp-Session-Id") == "":

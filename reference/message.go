@@ -41,7 +41,10 @@ type message struct {
 	tool         string // of tools/call
 	version      string // of the protocol, in _meta; only from 2026-07-28 on
 	client       string // what the client calls itself
+	task         bool   // a call that asks to become a task; only up to 2025-11-25
 	notification bool
+	params       json.RawMessage
+	runs         string // a tool that is run although it was not looked at; only with faults
 }
 
 // messages are the messages of one request: one, or several in the revision that
@@ -74,6 +77,7 @@ func readMessages(w http.ResponseWriter, r *http.Request) (messages, error) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	parts := []json.RawMessage{body}
 	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")) {
+		parts = nil // else the first part would be written over the body itself
 		if err := json.Unmarshal(body, &parts); err != nil {
 			return nil, errBadMessage
 		}
@@ -98,6 +102,7 @@ func readMessage(data json.RawMessage) (message, error) {
 		Name       json.RawMessage            `json:"name"`
 		Meta       map[string]json.RawMessage `json:"_meta"`
 		ClientInfo struct{ Name string }      `json:"clientInfo"`
+		Task       map[string]json.RawMessage `json:"task"`
 	}
 	if raw, ok := members["params"]; ok {
 		_ = json.Unmarshal(raw, &params) // what is wrong with it, the transport says
@@ -107,6 +112,7 @@ func readMessage(data json.RawMessage) (message, error) {
 	m := message{id: members["id"], client: params.ClientInfo.Name + client.Name}
 	m.method = stringOf(members["method"])
 	m.version = stringOf(params.Meta["io.modelcontextprotocol/protocolVersion"])
+	m.params, m.task = members["params"], params.Task != nil
 	m.notification = m.method != "" && m.id == nil
 	if m.method == methodCallTool {
 		m.tool = stringOf(params.Name)

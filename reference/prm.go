@@ -26,7 +26,7 @@ func (rs *ResourceServer) publish(main, other *endpoint) {
 	}
 	document := rs.document(main)
 	switch {
-	case rs.faults.Has(fault.MetadataMissing), rs.faults.Has(fault.MetadataHTML):
+	case rs.faults.Has(fault.MetadataMissing), rs.faults.Has(fault.MetadataHTML), rs.faults.Has(fault.PrivateScheme):
 	case rs.faults.Has(fault.MetadataAppended):
 		rs.metadata["/mcp"+metadataPath] = document
 	case rs.faults.Has(fault.MetadataSibling):

@@ -20,6 +20,7 @@ import (
 const (
 	scopeRead     = "notes.read"
 	scopeWrite    = "notes.write"
+	scopeNotes    = "notes.all" // implies the two
 	scopeUpstream = "upstream.read"
 )
 
@@ -62,6 +63,10 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 	main := rs.serve("/mcp", "Reference notes", upstreamURL)
 	main.addNoteTools()
 	main.addUpstreamTool()
+	main.tenants = o.userNames()
+	if err := main.addState(o); err != nil {
+		return nil, fmt.Errorf("resource server: %w", err)
+	}
 	if o.ForClients != nil {
 		main.addTestTool(o.ForClients)
 	}
@@ -135,6 +140,10 @@ func (rs *ResourceServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		document.ServeHTTP(w, r)
 		return
 	}
+	if main := rs.endpoints["/mcp"]; main != nil && strings.HasPrefix(path, connectPath) {
+		main.serveConnect(w, r)
+		return
+	}
 	slash := strings.HasSuffix(path, "/") && rs.faults.Has(fault.SlashUnguarded)
 	if slash {
 		path = strings.TrimSuffix(path, "/")
@@ -167,6 +176,7 @@ type endpoint struct {
 	verifier  *verifier
 	proofs    *proofGuard
 	mcpServer
+	state
 
 	mu          sync.Mutex
 	sessions    map[string]*caller // who opened a session, by its id
@@ -197,6 +207,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // respond answers an authenticated request.
 func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) {
+	e.respell(r)
 	if nonce := e.proofs.current(); nonce != "" && usesDPoP(r) {
 		w.Header().Set("DPoP-Nonce", nonce)
 	}
@@ -205,6 +216,7 @@ func (e *endpoint) respond(w http.ResponseWriter, r *http.Request, who *caller) 
 		e.refuse(w, r, err)
 		return
 	}
+	e.misread(r, m)
 	if e.shared {
 		who.Client = "" // a client may register anew and go on with its session
 	}
@@ -259,6 +271,9 @@ func (e *endpoint) authenticate(r *http.Request) (*caller, error) {
 	if err == nil {
 		err = e.proven(r, who)
 	}
+	if err == nil && e.faults.Has(fault.ConnectionIdentity) && asksToKeep(r) {
+		return e.firstOf(r.RemoteAddr, who), nil
+	}
 	if err == nil && e.faults.Has(fault.ConnectionRemembered) && asksToKeep(r) {
 		e.remember(e.connections, r.RemoteAddr, who)
 	}
@@ -280,6 +295,19 @@ func (e *endpoint) remember(table map[string]*caller, key string, who *caller) {
 		delete(table, old)
 	}
 	table[key] = who
+}
+
+// firstOf is whose the first request of a connection was. Only
+// fault.ConnectionIdentity asks.
+func (e *endpoint) firstOf(connection string, who *caller) *caller {
+	e.mu.Lock()
+	first := e.connections[connection]
+	e.mu.Unlock()
+	if first != nil {
+		return first
+	}
+	e.remember(e.connections, connection, who)
+	return who
 }
 
 func (e *endpoint) sessionOwner(r *http.Request) *caller {

@@ -128,7 +128,7 @@ var patient = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-// do sends an order and reads its answer, of an event stream the first event.
+// do sends an order and reads its answer, of an event stream the last event.
 func (d *desk) do(o *order) *reply {
 	d.t.Helper()
 	req, err := http.NewRequest(o.verb, o.target, strings.NewReader(o.body))
@@ -146,8 +146,8 @@ func (d *desk) do(o *order) *reply {
 	r := &reply{Response: res}
 	r.raw = readSome(d.t, res)
 	data := r.raw
-	if _, event, found := strings.Cut(data, "data: "); found {
-		data, _, _ = strings.Cut(event, "\n")
+	if at := strings.LastIndex(data, "data: "); at >= 0 { // events before it only prepare for resumption
+		data, _, _ = strings.Cut(data[at+len("data: "):], "\n")
 	}
 	_ = json.Unmarshal([]byte(data), &r.doc) // callers look at doc
 	return r

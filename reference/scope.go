@@ -13,6 +13,9 @@ import (
 // there is. Names the transport does not know need none either; it refuses them.
 func (e *endpoint) neededScopes(r *http.Request, m messages) []string {
 	var needed []string
+	if len(m) > 1 && e.faults.Has(fault.ScopeFirstOfMany) {
+		m = m[:1]
+	}
 	for _, one := range m {
 		tool := one.tool
 		if name := r.Header.Get("Mcp-Name"); name != "" && e.faults.Has(fault.ScopeByHeader) {
@@ -43,8 +46,11 @@ func (e *endpoint) allows(who *caller, m messages, needed []string) bool {
 	return true
 }
 
+// covers tells whether a scope is enough where another is needed: the same, or one
+// that implies it (MCP 2026-07-28, Authorization, Step-Up Authorization Flow).
 func (e *endpoint) covers(held, needed string) bool {
 	return held == needed ||
+		held == scopeNotes && (needed == scopeRead || needed == scopeWrite) && !e.faults.Has(fault.ScopeHierarchyIgnored) ||
 		e.faults.Has(fault.ScopeSubstring) && strings.Contains(held, needed) ||
 		e.faults.Has(fault.ScopeCaseFolded) && strings.EqualFold(held, needed)
 }

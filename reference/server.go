@@ -38,6 +38,7 @@ type Options struct {
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours
 	CodeLifetime         time.Duration // default 60 seconds
+	RequestStateLifetime time.Duration // default 2 minutes
 	PushLifetime         time.Duration // of pushed authorization requests; default 60 seconds
 	SecretLifetime       time.Duration // of self-registered clients' secrets; default 24 hours
 	DeviceLifetime       time.Duration // of device codes; default 10 minutes
@@ -127,8 +128,31 @@ func Start(o Options) (*Server, error) {
 		srv := &http.Server{Handler: front(secured.guard(h, &o), &o), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, ErrorLog: silent}
 		s.servers = append(s.servers, srv)
 		go srv.Serve(listeners[i]) //nolint:errcheck // always ErrServerClosed
+		if h == http.Handler(rs) && fault.Of(o.Faults...).Has(fault.BindsEverywhere) {
+			if err := serveElsewhere(srv, listeners[i]); err != nil {
+				return nil, errors.Join(err, s.Close())
+			}
+		}
 	}
 	return s, nil
+}
+
+// ElsewhereHost stands for the addresses of this machine that others can reach.
+// It is on loopback like all the rest, so that nobody can.
+const ElsewhereHost = "127.0.0.2"
+
+// serveElsewhere lets a server listen there too. Only fault.BindsEverywhere does.
+func serveElsewhere(srv *http.Server, at net.Listener) error {
+	_, port, err := net.SplitHostPort(at.Addr().String())
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(ElsewhereHost, port))
+	if err != nil {
+		return err
+	}
+	go srv.Serve(l) //nolint:errcheck // always ErrServerClosed
+	return nil
 }
 
 // Close stops the deployment, at once.
@@ -147,6 +171,11 @@ func (s *Server) Users() []User { return s.users }
 
 // CodeLifetime is how long an authorization code can be redeemed.
 func (s *Server) CodeLifetime() time.Duration { return s.AuthServer.options.CodeLifetime }
+
+// RequestStateLifetime is how long a client may take to answer a question.
+func (s *Server) RequestStateLifetime() time.Duration {
+	return s.AuthServer.options.RequestStateLifetime
+}
 
 // FetchTimeout is how long a document that a client names may take.
 func (s *Server) FetchTimeout() time.Duration { return s.AuthServer.options.FetchTimeout }
@@ -170,10 +199,19 @@ func (o *Options) setDefaults() {
 	setDefault(&o.AccessTokenLifetime, 5*time.Minute)
 	setDefault(&o.RefreshTokenLifetime, 24*time.Hour)
 	setDefault(&o.CodeLifetime, time.Minute)
+	setDefault(&o.RequestStateLifetime, 2*time.Minute)
 	setDefault(&o.PushLifetime, time.Minute)
 	setDefault(&o.FetchTimeout, 3*time.Second)
 	setDefault(&o.SecretLifetime, clientLifetime)
 	setDefault(&o.DeviceLifetime, 10*time.Minute)
+}
+
+func (o *Options) userNames() []string {
+	var names []string
+	for _, u := range o.Users {
+		names = append(names, u.Name)
+	}
+	return names
 }
 
 func setDefault(d *time.Duration, value time.Duration) {

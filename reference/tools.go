@@ -68,16 +68,25 @@ func addTool[In any](e *endpoint, name, description string, scopes []string, run
 	_, reads := any(*new(In)).(nothing)
 	mcp.AddTool(e.server, &mcp.Tool{Name: name, Description: description, Annotations: &mcp.ToolAnnotations{ReadOnlyHint: reads}},
 		func(ctx context.Context, req *mcp.CallToolRequest, in In) (*mcp.CallToolResult, any, error) {
-			admitted, ok := req.Extra.TokenInfo.Extra["admission"].(*admission)
-			if !ok || !slices.Contains(admitted.tools, name) {
-				return nil, nil, errors.New("not admitted")
-			}
-			text, err := run(ctx, admitted.who, in)
+			who, err := admittedTo(req, name)
 			if err != nil {
 				return nil, nil, err
 			}
-			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil
+			text, err := run(ctx, who, in)
+			if err != nil {
+				return nil, nil, err
+			}
+			return textResult(text), nil, nil
 		})
+}
+
+// admittedTo is who calls a tool, if the guard has let this call of it pass.
+func admittedTo(req *mcp.CallToolRequest, name string) (*caller, error) {
+	admitted, ok := req.Extra.TokenInfo.Extra["admission"].(*admission)
+	if !ok || !slices.Contains(admitted.tools, name) {
+		return nil, errors.New("not admitted")
+	}
+	return admitted.who, nil
 }
 
 // addNoteTools adds the tools that every endpoint has.

@@ -92,6 +92,10 @@ func newSuite(r *Report, name string, id int) *testsuite {
 			s.AddProperty(p[0], line(p[1], 1000))
 		}
 	}
+	if set := r.Requirements; set != nil {
+		s.AddProperty("requirements", line(set.ID, 100))
+		s.AddProperty("requirements_sha256", line(set.SHA256, 100))
+	}
 	if r.Interrupted {
 		s.AddProperty("interrupted", "true")
 	}

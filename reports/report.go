@@ -84,11 +84,15 @@ type Result struct {
 
 // A Report is what one run found.
 type Report struct {
-	Tool        string        `json:"tool"` // mcpassay and its version
-	Target      string        `json:"target"`
-	Issuer      string        `json:"issuer,omitempty"`
-	Revision    string        `json:"revision"` // MCP revision under test
-	UserAgent   string        `json:"user_agent"`
+	Tool      string `json:"tool"` // mcpassay and its version
+	Target    string `json:"target"`
+	Issuer    string `json:"issuer,omitempty"`
+	Revision  string `json:"revision"` // MCP revision under test
+	UserAgent string `json:"user_agent"`
+
+	// Requirements are what the target was held to.
+	Requirements *RequirementSet `json:"requirements,omitempty"`
+
 	Start       time.Time     `json:"start"`
 	Took        time.Duration `json:"took_ns"`
 	Chain       time.Duration `json:"chain_ns"` // longest chain of dependent requests
@@ -101,6 +105,14 @@ type Report struct {
 	Budget  Budget    `json:"budget"`
 	Residue []Residue `json:"residue,omitempty"` // what could not be removed
 	Ledger  []Entry   `json:"ledger,omitempty"`
+}
+
+// A RequirementSet names the catalogue rows that bind in the revision under test.
+// Reports that name the same set and digest asked the same of their targets.
+type RequirementSet struct {
+	ID     string `json:"id"`     // mcpassay/2026-07-28
+	SHA256 string `json:"sha256"` // of the rows
+	Rows   int    `json:"rows"`
 }
 
 // A Stop is why a run ended before its first check: one clear sentence.

@@ -53,6 +53,9 @@ func (s *summary) header() {
 	if r.Revision != "" {
 		s.field("revision", "MCP "+line(r.Revision, 60))
 	}
+	if set := r.Requirements; set != nil {
+		s.field("held to", fmt.Sprintf("%s, %s, sha256 %.12s", line(set.ID, 60), count(set.Rows, "requirement"), line(set.SHA256, 64)))
+	}
 	took := fmt.Sprintf("%s, %s", line(r.Tool, 60), seconds(r.Took))
 	if r.Chain > 0 {
 		took += fmt.Sprintf(" (the longest chain of requests %s)", seconds(r.Chain))

@@ -24,6 +24,7 @@ type Check struct {
 	Severity Severity           // of a confirmed failure
 	Cites    []Cite
 	Since    Revision      // first MCP revision it binds in
+	Until    Revision      // first MCP revision it no longer binds in; empty: none
 	Covers   []string      // rows of the requirement catalogues
 	Remedy   string        // what an operator should do about a failure
 	Needs    []Need        // what the deployment must offer for it to apply

@@ -16,6 +16,7 @@ import (
 	"github.com/onsi/ginkgo/v2/types"
 	"github.com/onsi/gomega"
 
+	"github.com/mcpassay/mcpassay/fixtures/requirements"
 	"github.com/mcpassay/mcpassay/probes"
 	"github.com/mcpassay/mcpassay/reports"
 )
@@ -65,6 +66,7 @@ func Run(ctx context.Context, d *probes.Deployment, o Options) (*reports.Report,
 	if report.Stopped = d.Preflight(ctx); report.Stopped == nil {
 		r := &run{ctx: ctx, d: d, o: o, report: report, revision: revisionOf(ctx, d), judged: map[string]*judged{}}
 		report.Revision = string(r.revision)
+		report.Requirements = requirementSet(r.revision)
 		if o.Started != nil {
 			o.Started(len(checks))
 		}
@@ -86,9 +88,18 @@ func Run(ctx context.Context, d *probes.Deployment, o Options) (*reports.Report,
 	return report, nil
 }
 
-// revisionOf is the newest revision that the server speaks; the newest of all
-// when that could not be found out.
+// requirementSet names what a run for the revision is held to.
+func requirementSet(r Revision) *reports.RequirementSet {
+	set := requirements.SetFor(string(r))
+	return &reports.RequirementSet{ID: set.ID, SHA256: set.SHA256, Rows: len(set.Rows)}
+}
+
+// revisionOf is the revision that the user asked for, else the newest that the
+// server speaks; the newest of all when that could not be found out.
 func revisionOf(ctx context.Context, d *probes.Deployment) Revision {
+	if d.Target.Spec != "" {
+		return Revision(d.Target.Spec)
+	}
 	era, err := d.Era(ctx)
 	if err != nil {
 		return Revisions[len(Revisions)-1]
@@ -179,6 +190,11 @@ func (r *run) inapplicable(j *judged) string {
 	}
 	if j.check.Since > r.revision {
 		return fmt.Sprintf("binds from revision %s on, and the server speaks %s", j.check.Since, r.revision)
+	}
+	// A server that speaks several revisions is held to all of them, unless the
+	// user asked for one.
+	if until := j.check.Until; r.d.Target.Spec != "" && until != "" && until <= r.revision {
+		return fmt.Sprintf("binds in revisions before %s only, and the run is for %s", until, r.revision)
 	}
 	for _, need := range j.check.Needs {
 		if offered, want := need(r.ctx, j.view); !offered {

@@ -40,6 +40,8 @@ type Config struct {
 	Chaining      Chaining    `yaml:"chaining" json:"chaining,omitzero" jsonschema:"what the authorization server, as an identity provider, issues identity assertions for"`
 	Exchange      Exchange    `yaml:"exchange" json:"exchange,omitzero" jsonschema:"who may exchange tokens for what (RFC 8693)"`
 	Documents     Documents   `yaml:"documents" json:"documents,omitzero" jsonschema:"where this run publishes client ID metadata documents for the authorization server to fetch; not needed where it is on loopback and takes any certificate"`
+	Implies       ScopeMap    `yaml:"scope_implies" json:"scope_implies,omitempty" jsonschema:"scopes that make others superfluous, each with those that it implies"`
+	State         State       `yaml:"state" json:"state,omitzero" jsonschema:"where the server keeps something for its users between requests, to see whether it keeps it apart"`
 	Upstream      Upstream    `yaml:"upstream" json:"upstream,omitzero" jsonschema:"the API behind the MCP server"`
 	Limits        Limits      `yaml:"limits" json:"limits,omitzero" jsonschema:"how much to ask of the deployment"`
 	Disturb       bool        `yaml:"disturb" json:"disturb,omitempty" jsonschema:"true to run checks that can disturb other users of the system"`
@@ -83,6 +85,9 @@ type Browser struct {
 type Resources struct {
 	Other string `yaml:"other" json:"other,omitempty" jsonschema:"a second resource that the same authorization server issues tokens for"`
 }
+
+// A ScopeMap names, for a scope, others that it implies.
+type ScopeMap map[string][]string
 
 // A Tool is a tool of the MCP server and what to call it with.
 type Tool struct {
@@ -259,6 +264,9 @@ func (c *Config) validate() error {
 		if _, err := json.Marshal(tool.Arguments); err != nil {
 			return fmt.Errorf("%s: the arguments cannot be sent as JSON: %w", name, err)
 		}
+	}
+	if err := c.State.validate(); err != nil {
+		return err
 	}
 	if err := c.validateVantage(); err != nil {
 		return err

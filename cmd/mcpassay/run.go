@@ -26,6 +26,7 @@ type runCommand struct {
 	Authorized   bool   `help:"You may test this system although it is not on loopback."`
 	Disturb      bool   `help:"Also run checks that can disturb other users of the system."`
 
+	Spec   string `enum:"newest,2025-03-26,2025-06-18,2025-11-25,2026-07-28" default:"newest" help:"MCP revision to hold the server to: ${enum} (default: the newest that the server speaks)."`
 	Filter string `placeholder:"EXPR" help:"Labels of the checks to run, such as 'rs && must', 'pkce || redirect-uri' or an id."`
 	Strict bool   `help:"Warnings fail the gate."`
 	DryRun bool   `help:"List the checks that would be run, and send nothing."`
@@ -143,7 +144,8 @@ func (r *runCommand) target(address string, config *Config) (probes.Target, erro
 	target := probes.Target{
 		URL: or(address, r.AS), Origins: config.Browser.Allow, Steps: steps(config), Scopes: config.Scopes,
 		OtherResource: config.Resources.Other, Authorized: r.Authorized || config.Authorized,
-		Operations: operations(config), Contract: probes.Contract(config.Contract),
+		Operations: operations(config), State: config.State.probed(), ScopeImplies: config.Implies,
+		Contract: probes.Contract(config.Contract),
 	}
 	if effect := config.Effect; effect.Do.Name != "" {
 		target.Effect = &probes.Effect{Do: probes.ToolCall(effect.Do), See: probes.ToolCall(effect.See), Scopes: effect.Scopes}
@@ -187,6 +189,9 @@ func (r *runCommand) limit(target probes.Target, config *Config) probes.Target {
 	target.Disturb = target.Disturb || r.Disturb || config.Disturb
 	target.MaxRegistrations = or(r.MaxRegistrations, config.Limits.Registrations)
 	target.Wait = or(r.Wait, config.Limits.Wait)
+	if r.Spec != "newest" {
+		target.Spec = r.Spec
+	}
 	target.Park = r.Park
 	return target
 }

@@ -37,9 +37,11 @@ var _ = suites.Register(suites.Check{
 	Severity: suites.Critical,
 	Cites:    everyRequest,
 	Since:    suites.V20250326,
-	Covers:   []string{"rs-authorization-on-every-request", "rs-all-methods-protected", "tu-anonymous-401"},
-	Remedy:   "Put the guard in front of the whole endpoint rather than into handlers; what comes later in a connection or session needs its own token.",
-	Faults:   []fault.Fault{fault.OnlyInitializeGuarded, fault.ToolCallUnguarded, fault.NotificationUnguarded},
+	Covers: []string{
+		"rs-authorization-on-every-request", "rs-all-methods-protected", "tu-anonymous-401", "rs-authenticates-all-connections", "rs-local-http-restricted",
+	},
+	Remedy: "Put the guard in front of the whole endpoint rather than into handlers; what comes later in a connection or session needs its own token.",
+	Faults: []fault.Fault{fault.OnlyInitializeGuarded, fault.ToolCallUnguarded, fault.NotificationUnguarded},
 	Specs: func(d *probes.Deployment) {
 		tried := probes.Start(d, d.EveryMethod)
 		pairs := func(ctx SpecContext, want func(probes.Pair) bool) []probes.Pair {
@@ -308,7 +310,7 @@ var _ = suites.Register(suites.Check{
 	Level:    suites.Should,
 	Severity: suites.Low,
 	Cites:    []suites.Cite{{Doc: "OAuth 2.1", Section: "7.12"}, {Doc: "MCP 2026-07-28", Section: "Authorization Security Considerations"}},
-	Since:    suites.V20250326,
+	Since:    suites.V20251125,
 	Covers:   []string{"rs-error-detail-not-leaked"},
 	Remedy:   "Answer refusals with a fixed text and log the rest; switch off the development error pages of the framework.",
 	Faults:   []fault.Fault{fault.VerboseErrors},

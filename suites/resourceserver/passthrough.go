@@ -146,7 +146,7 @@ var _ = suites.Register(suites.Check{
 	Level:    suites.Must,
 	Severity: suites.High,
 	Cites:    []suites.Cite{{Doc: "MCP 2026-07-28", Section: "Elicitation, URL Mode Elicitation for OAuth Flows"}, passthrough[1]},
-	Since:    suites.V20250618,
+	Since:    suites.V20251125,
 	Covers:   []string{"rs-third-party-creds-not-to-client"},
 	Remedy:   "Build tool results from the upstream's answer alone, and keep requests to the upstream out of errors and debugging output.",
 	Needs:    []suites.Need{suites.UpstreamSeen},
