@@ -48,7 +48,7 @@ type Target struct {
 	Park   bool     // what takes longer than Wait is set aside for another run
 	Parked []Parked // what an earlier run has set aside, and whose time has come
 
-	MaxRegistrations int           // default 80
+	MaxRegistrations int           // default 150
 	VisitTimeout     time.Duration // of one authorization request in a user agent; default 45 s
 	Wait             time.Duration // how long a check may wait for something to expire; default 10 s
 
@@ -104,7 +104,7 @@ type UpstreamCredential struct {
 
 func (t *Target) setDefaults() {
 	if t.MaxRegistrations <= 0 {
-		t.MaxRegistrations = 80
+		t.MaxRegistrations = 150
 	}
 	if t.Wait <= 0 {
 		t.Wait = 10 * time.Second

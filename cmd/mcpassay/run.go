@@ -38,7 +38,7 @@ type runCommand struct {
 	Concurrency      int           `placeholder:"N" help:"Requests under way at once (default: 16; 8 off loopback)."`
 	Rate             float64       `placeholder:"N" help:"Requests a second (default: not limited; 10 off loopback)."`
 	Timeout          time.Duration `placeholder:"DURATION" help:"How long to wait for one answer (default: 20s)."`
-	MaxRegistrations int           `placeholder:"N" help:"Clients that may be registered (default: 80)."`
+	MaxRegistrations int           `placeholder:"N" help:"Clients that may be registered (default: 150)."`
 	Wait             time.Duration `placeholder:"DURATION" help:"How long a check may wait for something to expire (default: 10s)."`
 
 	Park bool `help:"Set aside what takes longer than --wait to expire; mcpassay resume finishes it."`
