@@ -26,7 +26,7 @@ func (c *crowd) join(id string, who *caller) *caller {
 	}
 	c.first[id] = who
 	c.mu.Unlock()
-	time.Sleep(together)
+	<-time.After(together)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.first, id)

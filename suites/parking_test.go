@@ -102,9 +102,9 @@ func parkAndResume(t *testing.T, o reference.Options, check string, hasten time.
 	aside[0].Due = aside[0].Due.Add(-hasten)
 	if hasten > 0 { // it asks for minutes, so that clocks may differ
 		aside[0].Ended = aside[0].Ended.Add(-hasten)
-		time.Sleep(2*time.Second + 100*time.Millisecond)
+		<-time.After(2*time.Second + 100*time.Millisecond)
 	}
-	time.Sleep(time.Until(aside[0].Due))
+	<-time.After(time.Until(aside[0].Due))
 	target.Park, target.Parked = false, aside
 	second, left := judged(t, target, check)
 	r = second.Find(check)

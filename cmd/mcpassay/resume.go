@@ -155,7 +155,7 @@ func readReport(dir string) (*reports.Report, error) {
 func waitUntil(at time.Time, out *output) error {
 	if wait := time.Until(at); wait > 0 {
 		fmt.Fprintf(out.stderr, "waiting until %s\n", at.Local().Format("2006-01-02 15:04:05")) //nolint:errcheck // nothing depends on it
-		time.Sleep(wait)
+		<-time.After(wait)
 	}
 	return nil
 }
