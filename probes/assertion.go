@@ -3,7 +3,6 @@ package probes
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -88,7 +87,7 @@ func (d *Deployment) registerSigner(ctx context.Context, metadata *wire.Document
 	if err != nil {
 		return nil, err
 	}
-	change["token_endpoint_auth_method"], change["jwks"] = assertionMethod, json.RawMessage(jwks)
+	change["token_endpoint_auth_method"], change["jwks"] = assertionMethod, jwks
 	r, err := d.Register(ctx, change)
 	if err != nil {
 		return nil, err

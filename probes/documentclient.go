@@ -40,9 +40,9 @@ func (b *bench) firstDocumentClient(ctx context.Context) (*Client, error) {
 	}
 	// Some servers want redirect URIs on the document's own host: legal, and the
 	// loopback ones of native applications are more usual.
-	c, _, err := d.tryDocumentClient(ctx, LoopbackRedirect)
+	c, err := d.tryDocumentClient(ctx, LoopbackRedirect)
 	if errors.Is(err, ErrNoDocuments) {
-		if other, _, again := d.tryDocumentClient(ctx, WebRedirect); again == nil {
+		if other, again := d.tryDocumentClient(ctx, WebRedirect); again == nil {
 			return other, nil
 		}
 	}
@@ -51,31 +51,31 @@ func (b *bench) firstDocumentClient(ctx context.Context) (*Client, error) {
 
 // tryDocumentClient publishes a sound document and takes its client through a
 // sound flow.
-func (d *Deployment) tryDocumentClient(ctx context.Context, redirects ...string) (*Client, *Document, error) {
+func (d *Deployment) tryDocumentClient(ctx context.Context, redirects ...string) (*Client, error) {
 	c, x, err := d.publishClient(ctx, redirects...)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	r, err := d.NewRequest(ctx, c)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	a, err := d.Authorize(alone(wire.For(ctx, "control")), r)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if a.Code == "" {
-		return nil, x, d.unread(ctx, x, a)
+		return nil, d.unread(ctx, x, a)
 	}
 	t, err := d.Redeem(wire.For(ctx, "control"), a)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if !t.Issued() {
-		return nil, nil, &Blocked{By: "as-code-flow", Owner: reports.AuthServer,
+		return nil, &Blocked{By: "as-code-flow", Owner: reports.AuthServer,
 			Err: fmt.Errorf("the token request of a client with a document was answered %d %s", t.Response.Status, t.Error)}
 	}
-	return c, x, nil
+	return c, nil
 }
 
 // publishClient publishes a sound document, which is kept for a while, and

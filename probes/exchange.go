@@ -130,8 +130,8 @@ func (d *Deployment) soundExchange(ctx context.Context) (*Tokens, error) {
 	return d.exchangeSoundly(ctx, x.Client, x.Form())
 }
 
-func (d *Deployment) exchangeSoundly(ctx context.Context, c *Client, form url.Values, change ...Mutation) (*Tokens, error) {
-	t, err := d.TokenRequest(ctx, c, form, change...)
+func (d *Deployment) exchangeSoundly(ctx context.Context, c *Client, form url.Values) (*Tokens, error) {
+	t, err := d.TokenRequest(ctx, c, form)
 	if err == nil && !t.Issued() {
 		err = &Blocked{By: "exchange", Owner: reports.Configuration, Err: fmt.Errorf("a sound exchange was answered %d %s", t.Response.Status, t.Error)}
 	}

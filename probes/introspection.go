@@ -198,7 +198,9 @@ func (d *Deployment) IntrospectLive(ctx context.Context) (*LiveIntrospection, er
 	}
 	form := &Form{Values: u.Query(), Header: http.Header{"Accept": {"application/json"}}}
 	form.Values.Set("token", by.good.Access)
-	authenticate(form, by.client)
+	if err := authenticate(form, by.client); err != nil {
+		return nil, err
+	}
 	u.RawQuery = form.Values.Encode()
 	res, err := d.Get(wire.For(ctx, "attack"), u.String(), form.Header)
 	if err != nil {

@@ -25,18 +25,18 @@ var ErrNoMachine = errors.New("the authorization server registers no client for 
 func (d *Deployment) MachineClient(ctx context.Context) (*Client, error) {
 	return Once(d, "machine client", func(ctx context.Context) (*Client, error) {
 		d := d.view(ctx)
-		for _, s := range d.Target.Machines {
-			c := s.client()
-			if c.Signer != nil {
-				metadata, err := d.Metadata(ctx)
-				if err != nil {
-					return nil, err
-				}
-				c.Audience, _ = metadata.String("issuer")
-			}
-			return c, nil
+		if len(d.Target.Machines) == 0 {
+			return d.registerMachine(ctx)
 		}
-		return d.registerMachine(ctx)
+		c := d.Target.Machines[0].client()
+		if c.Signer != nil {
+			metadata, err := d.Metadata(ctx)
+			if err != nil {
+				return nil, err
+			}
+			c.Audience, _ = metadata.String("issuer")
+		}
+		return c, nil
 	}).Get(ctx)
 }
 

@@ -84,7 +84,7 @@ func named(client, uri string) url.Values {
 
 // PushRequest pushes an authorization request, authenticated as its client.
 func (d *Deployment) PushRequest(ctx context.Context, r *Request, mutations ...Mutation) (*Push, error) {
-	values := url.Values(maps.Clone(r.Values))
+	values := maps.Clone(r.Values)
 	if more, err := url.ParseQuery(strings.TrimPrefix(r.Suffix, "&")); err == nil {
 		for name, added := range more {
 			values[name] = append(slices.Clone(values[name]), added...)
@@ -256,8 +256,10 @@ func (d *Deployment) PushByGet(ctx context.Context, r *Request) (*wire.Response,
 	if err != nil {
 		return nil, err
 	}
-	form := &Form{Values: url.Values(maps.Clone(r.Values)), Header: http.Header{"Accept": {"application/json"}}}
-	authenticate(form, r.Client)
+	form := &Form{Values: maps.Clone(r.Values), Header: http.Header{"Accept": {"application/json"}}}
+	if err := authenticate(form, r.Client); err != nil {
+		return nil, err
+	}
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return nil, err

@@ -170,8 +170,9 @@ func (s *Sitting) SignInUpstream(ctx context.Context, hop *Hop, user User) (call
 	return a.Landing.Redirect, nil
 }
 
-// With returns a URL with a parameter replaced, or left out if the value is empty.
-func withParam(u *url.URL, name, value string) *url.URL {
+// withState returns a URL with its state replaced, or left out if it is empty.
+func withState(u *url.URL, value string) *url.URL {
+	const name = "state"
 	changed := *u
 	query := maps.Clone(u.Query())
 	if query.Del(name); value != "" {
@@ -193,11 +194,11 @@ type Return struct {
 // The ways to come back.
 var (
 	ReturnWithoutState = Return{"without state", func(ctx context.Context, s *Sitting, sent *SentOn, callback *url.URL) (*Authorization, error) {
-		return s.Open(ctx, withParam(callback, "state", "").String(), sent.Request)
+		return s.Open(ctx, withState(callback, "").String(), sent.Request)
 	}}
 	ReturnWithOtherState = Return{"with a state of the same form that was never sent", func(ctx context.Context, s *Sitting, sent *SentOn, callback *url.URL) (*Authorization, error) {
 		state := callback.Query().Get("state")
-		return s.Open(ctx, withParam(callback, "state", respelt(state)).String(), sent.Request)
+		return s.Open(ctx, withState(callback, respelt(state)).String(), sent.Request)
 	}}
 	ReturnTwice = Return{"a second time", func(ctx context.Context, s *Sitting, sent *SentOn, callback *url.URL) (*Authorization, error) {
 		first, err := s.Open(ctx, callback.String(), sent.Request)
@@ -214,7 +215,7 @@ var (
 		if err != nil {
 			return nil, err
 		}
-		injected := withParam(callback, "state", second.Hop.Get("state"))
+		injected := withState(callback, second.Hop.Get("state"))
 		return s.Open(ctx, injected.String(), second.Request)
 	}}
 )
@@ -318,7 +319,7 @@ func (d *Deployment) ForgeState(ctx context.Context) (*ForgedState, error) {
 		if err != nil {
 			return nil, err
 		}
-		return s.Open(ctx, withParam(callback, "state", forged).String(), sent.Request)
+		return s.Open(ctx, withState(callback, forged).String(), sent.Request)
 	})
 	f.Authorization = a
 	return f, err

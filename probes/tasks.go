@@ -89,7 +89,7 @@ func (d *Deployment) offersTasks(ctx context.Context, begin taskWire) (bool, err
 		} `json:"capabilities"`
 	}
 	if json.Unmarshal(offers, &said) != nil {
-		return false, nil //nolint:nilerr // what cannot be read offers nothing
+		return false, nil // what cannot be read offers nothing
 	}
 	_, extension := said.Capabilities.Extensions[tasksExtension]
 	return t.session == nil && extension || t.session != nil && said.Capabilities.Tasks.Requests.Tools.Call != nil, nil

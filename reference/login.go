@@ -69,7 +69,7 @@ func (s *AuthServer) loginPage(tx *transaction, name string, wrong bool) step {
 		page.Who.Target = destination(tx.request.redirectURI)
 	}
 	if wrong && s.faults.Has(fault.OracleAccount) && !slices.ContainsFunc(s.options.Users, func(u User) bool { return u.Name == name }) {
-		page.frame.Title = "No such user"
+		page.Title = "No such user"
 	}
 	status := http.StatusOK
 	if wrong {

@@ -27,7 +27,8 @@ func (e *endpoint) respell(r *http.Request) {
 	if json.Unmarshal(body, &last) != nil {
 		return
 	}
-	seen, run := body, body
+	seen := body
+	var run []byte
 	if e.faults.Has(fault.ScopeFirstMember) {
 		var first any
 		if first, err = firstMembers(json.NewDecoder(bytes.NewReader(body))); err != nil {

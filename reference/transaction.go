@@ -173,18 +173,20 @@ func (s *AuthServer) cookieName(name string) string {
 // take those from loopback, too.
 func (s *AuthServer) hostOnly(name string) bool {
 	secure := strings.HasPrefix(s.origin, "https:")
-	return (secure || s.proxies()) && !(s.faults.Has(fault.ProxyCookiePlain) && name == sessionCookie)
+	plain := name == sessionCookie && s.faults.Has(fault.ProxyCookiePlain)
+	return (secure || s.proxies()) && !plain
 }
 
 // cookie makes a cookie that scripts and other sites' requests do not get, but
 // for the link from a client to us. Secure would keep it from a http origin.
 func (s *AuthServer) cookie(name, value string) *http.Cookie {
 	u, err := url.Parse(s.origin)
+	scriptable := s.faults.Has(fault.CookieScriptable) || s.proxies() && s.faults.Has(fault.ProxyCookiePlain)
 	return &http.Cookie{
 		Name:     s.cookieName(name),
 		Value:    value,
 		Path:     "/",
-		HttpOnly: name != sessionCookie || !s.faults.Has(fault.CookieScriptable) && !(s.proxies() && s.faults.Has(fault.ProxyCookiePlain)),
+		HttpOnly: name != sessionCookie || !scriptable,
 		Secure:   err == nil && u.Scheme == "https" || s.hostOnly(name) || s.sameSite(name) == http.SameSiteNoneMode,
 		SameSite: s.sameSite(name),
 	}

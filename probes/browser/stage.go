@@ -192,13 +192,14 @@ func (v *visit) frame(ctx context.Context) (inner, string, error) {
 	if err != nil {
 		return inner{}, "", err
 	}
-	for _, child := range tree.FrameTree.ChildFrames {
-		if child.Frame.UnreachableURL != "" {
-			return inner{}, "chrome-error:", nil
-		}
-		return inner{frame: child.Frame.ID}, child.Frame.URL, nil
+	if len(tree.FrameTree.ChildFrames) == 0 {
+		return inner{}, "", nil
 	}
-	return inner{}, "", nil
+	child := tree.FrameTree.ChildFrames[0]
+	if child.Frame.UnreachableURL != "" {
+		return inner{}, "chrome-error:", nil
+	}
+	return inner{frame: child.Frame.ID}, child.Frame.URL, nil
 }
 
 // lookInto describes the document in the frame.

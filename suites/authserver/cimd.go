@@ -81,7 +81,7 @@ var _ = suites.Register(suites.Check{
 		It("wherever documents are accepted", func(ctx SpecContext) {
 			a, err := quiet.Await(ctx)
 			if errors.Is(err, probes.ErrNoDocuments) {
-				d.TakeTrouble()
+				_ = d.TakeTrouble() // it is judged here
 				suites.NotApplicable("%v", err)
 			}
 			Expect(err).NotTo(HaveOccurred())
@@ -111,10 +111,10 @@ var _ = suites.Register(suites.Check{
 			var refused *probes.DocumentRefused
 			switch {
 			case errors.As(err, &refused) && refused.Reachable:
-				d.TakeTrouble()
+				_ = d.TakeTrouble() // it is judged here
 				Fail(refused.Why)
 			case errors.Is(err, probes.ErrNoDocuments):
-				d.TakeTrouble()
+				_ = d.TakeTrouble() // it is judged here
 				suites.NotApplicable("needs %v", err)
 			}
 			Expect(err).NotTo(HaveOccurred())

@@ -32,12 +32,6 @@ func exchanges(ctx context.Context, d *probes.Deployment) (bool, string) {
 	return !errors.Is(err, probes.ErrNoExchange), "a client that may exchange tokens (exchange in the configuration)"
 }
 
-// exchangeConfigured needs the user's word on who may exchange what: what a client
-// may do with tokens of its own says nothing.
-func exchangeConfigured(_ context.Context, d *probes.Deployment) (bool, string) {
-	return d.Target.Exchange != nil, "a client that may exchange the tokens of others (exchange in the configuration)"
-}
-
 // exchangeChain needs a second client that may exchange what the first one got.
 func exchangeChain(_ context.Context, d *probes.Deployment) (bool, string) {
 	return d.Target.Exchange != nil && d.Target.Exchange.Next != nil, "a second client that may exchange what the first one got (exchange.next in the configuration)"
