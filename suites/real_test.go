@@ -31,7 +31,7 @@ type pin struct {
 // person looked.
 type trial struct {
 	deployment deployments.Deployment
-	browser    bool // its pages are gone through in a browser; else as plain forms
+	browser    bool // its pages are gone through in a browser first; else as plain forms alone
 	slow       bool // not judged under -short
 
 	// shards are labels of checks that are judged in a run of their own, against
@@ -72,7 +72,7 @@ func onReal(t *testing.T, which trial, filter string) *reports.Report {
 		switch {
 		case err == nil:
 			defer b.Close() //nolint:errcheck // nothing depends on it
-			agent, name = b, "browser"
+			agent, name = probes.Sparing(agent, b), "auto"
 		case os.Getenv("MCPASSAY_REQUIRE_BROWSER") != "":
 			t.Fatal(err)
 		default:

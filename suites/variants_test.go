@@ -12,7 +12,7 @@ import (
 // onlyInBrowser are the variants that run scripts, and which checks are judged on
 // them: a browser is slow, and what it shows is that it finds its way.
 var onlyInBrowser = map[variant.Variant]string{
-	variant.ScriptedRedirect: "",
+	variant.ScriptedRedirect: "as-code-flow || redirect-uri || issuer-validation",
 	variant.ScriptedLogin:    "as-code-flow || pkce || issuer-validation || resource-indicator",
 }
 
