@@ -177,5 +177,5 @@ func Documents(ctx context.Context, d *probes.Deployment) (bool, string) {
 	if errors.Is(err, probes.ErrNoDocuments) {
 		return false, err.Error()
 	}
-	return true, ""
+	return true, probes.ErrNoDocuments.Error()
 }

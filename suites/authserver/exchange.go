@@ -20,13 +20,14 @@ import (
 // exchanges needs a client that may exchange tokens: configured, or registered by
 // the run where the server lets anybody exchange their own.
 func exchanges(ctx context.Context, d *probes.Deployment) (bool, string) {
+	const want = "an authorization server that exchanges tokens (RFC 8693)"
 	metadata, err := d.Metadata(ctx)
 	if err != nil {
-		return true, ""
+		return true, want
 	}
 	grants, _ := metadata.Strings("grant_types_supported")
 	if d.Target.Exchange == nil && !slices.Contains(grants, probes.GrantExchange) {
-		return false, "an authorization server that exchanges tokens (RFC 8693)"
+		return false, want
 	}
 	_, err = d.Exchanger(ctx)
 	return !errors.Is(err, probes.ErrNoExchange), "a client that may exchange tokens (exchange in the configuration)"
