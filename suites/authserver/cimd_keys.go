@@ -21,7 +21,7 @@ func documentKeys(ctx context.Context, d *probes.Deployment) (bool, string) {
 	case errors.Is(err, probes.ErrNoKeyClient), errors.Is(err, probes.ErrNoDocuments):
 		return false, err.Error()
 	}
-	return true, ""
+	return true, probes.ErrNoKeyClient.Error()
 }
 
 // asDocumentKey is that client.
