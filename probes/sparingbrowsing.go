@@ -46,6 +46,11 @@ func (s *sparingBrowsing) Visit(ctx context.Context, v Visit) (*Landing, error) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.visited = append(s.visited[:0], append([]string{sittingOrigin(v.URL)}, v.Origins...)...)
+	if !s.moved && v.Until != ToTheEnd { // what a page shows and loads, only a browser knows
+		if err := s.move(ctx); err != nil {
+			return nil, err
+		}
+	}
 	landing, err := s.now.Visit(ctx, v)
 	if s.moved || err == nil || !errors.Is(err, ErrNeedsBrowser) && !errors.Is(err, ErrStuck) && !errors.Is(err, ErrLost) {
 		return landing, err
