@@ -63,7 +63,7 @@ type pin struct {
 var sdkPins = map[string]pin{
 	"client-gets-through": {
 		reports.Fail, []string{"odd-challenge"},
-		"its parser takes neither white space around the equals sign nor a list that begins a parameter right after the comma (RFC 9110, section 11.2)",
+		"it takes a parameter with white space before its equals sign, which RFC 9110 allows in section 11.2, for another challenge, and finds no resource_metadata",
 	},
 	"client-token-not-sent-elsewhere": {
 		reports.Fail, []string{"call-redirected-port"},
