@@ -1,7 +1,10 @@
 package client
 
 import (
+	"net/http"
+
 	"github.com/mcpassay/mcpassay/fixtures/testclient"
+	"github.com/mcpassay/mcpassay/reference"
 	"github.com/mcpassay/mcpassay/suites"
 )
 
@@ -74,3 +77,14 @@ func misauthenticated(r *Request, id, secret, method string) string {
 	}
 	return ""
 }
+
+// This one spells the token type as many servers do: it is compared without
+// regard to case (RFC 6749, section 5.1).
+var _ = Declare(Situation{
+	ID: "token-type-lower", Doc: "writes bearer in lower case, beside members that nobody knows", Ends: Works,
+	Shape: func(l *Lab) {
+		l.Front = rewriteAnswers(reference.PartyAuthServer, http.MethodPost, "/token", func(_ *Stage, d map[string]any) {
+			d["token_type"], d["x_example"] = "bearer", map[string]any{"nested": []any{1, nil}}
+		})
+	},
+})

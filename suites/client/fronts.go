@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -76,14 +77,19 @@ func firstTokenDies() front {
 	}
 }
 
-// rewrite changes JSON documents that a party answers a path with.
+// rewrite changes JSON documents that a party answers GET of a path with.
 func rewrite(party reference.Party, path string, change func(s *Stage, document map[string]any)) front {
+	return rewriteAnswers(party, http.MethodGet, path, change)
+}
+
+// rewriteAnswers changes JSON documents that a party answers a path with.
+func rewriteAnswers(party reference.Party, method, path string, change func(s *Stage, document map[string]any)) front {
 	return func(s *Stage, p reference.Party, next http.Handler) http.Handler {
 		if p != party {
 			return next
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, path) || r.Header.Get("User-Agent") == reference.UserAgent {
+			if r.Method != method || !strings.Contains(r.URL.Path, path) || r.Header.Get("User-Agent") == reference.UserAgent {
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -91,7 +97,9 @@ func rewrite(party reference.Party, path string, change func(s *Stage, document 
 			next.ServeHTTP(answer, r)
 			var document map[string]any
 			if answer.Code != http.StatusOK || json.Unmarshal(answer.Body.Bytes(), &document) != nil {
-				http.NotFound(w, r)
+				maps.Copy(w.Header(), answer.Header())
+				w.WriteHeader(answer.Code)
+				_, _ = w.Write(answer.Body.Bytes()) // as below
 				return
 			}
 			change(s, document)

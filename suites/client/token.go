@@ -247,6 +247,9 @@ var _ = Register(Check{
 	Judge: func(t *Trace) Verdict {
 		sent := t.Registrations()
 		if len(sent) == 0 {
+			if !answered(t) {
+				return notReached(noAuthorization)
+			}
 			return notApplicable("the client did not register dynamically")
 		}
 		return every(sent, "", func(r *Request) string {
