@@ -108,3 +108,20 @@ func rewriteAnswers(party reference.Party, method, path string, change func(s *S
 		})
 	}
 }
+
+// secondIssuer adds another server's iss to authorization responses.
+func secondIssuer(_ *Stage, party reference.Party, next http.Handler) http.Handler {
+	if party != reference.PartyAuthServer {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		maps.Copy(w.Header(), answer.Header())
+		if to := w.Header().Get("Location"); strings.Contains(to, "iss=") {
+			w.Header().Set("Location", to+"&iss=https%3A%2F%2Fupstream-idp.example")
+		}
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes()) // the client has gone: nobody to tell
+	})
+}

@@ -32,7 +32,7 @@ var (
 	})
 	issTwice = Declare(Situation{
 		ID: "iss-twice", Doc: "sends two different iss", Ends: Refuses,
-		Since: suites.V20260728, Shape: with(fault.IssTwice), Reached: answered,
+		Since: suites.V20260728, Shape: func(l *Lab) { l.Front = secondIssuer }, Reached: answered,
 	})
 	issUnpromised = Declare(Situation{
 		ID: "iss-not-advertised", Doc: "neither promises nor sends iss", Ends: Works,
