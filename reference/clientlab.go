@@ -16,8 +16,13 @@ type ClientLab struct {
 	// TestToolScopes are needed to call the tool that every test fixture calls.
 	TestToolScopes []string
 	// AuthMethods are all that the metadata says of how clients authenticate; nil:
-	// the truth.
+	// the truth. If it is one, whoever registers is registered for that.
 	AuthMethods []string
+	// RefreshForAll registers everybody for refresh tokens.
+	RefreshForAll bool
+	// Documents makes the authorization server accept clients by the URL of a
+	// document, even of one that it cannot read from where it stands.
+	Documents bool
 	// NeverEnough makes every call of that tool lack a scope, whatever the token.
 	NeverEnough bool
 }
@@ -39,4 +44,20 @@ func (e *endpoint) neverEnough(m messages) bool {
 // unattended tells whether nobody is there who would look at a page.
 func (s *AuthServer) unattended() bool {
 	return s.options.ForClients != nil && s.options.ForClients.Unattended
+}
+
+// register makes what a client asked to be registered for what the lab has.
+func (l *ClientLab) register(client *Client) {
+	if l == nil {
+		return
+	}
+	if len(l.AuthMethods) == 1 {
+		client.AuthMethod = l.AuthMethods[0]
+	}
+	if l.RefreshForAll && !slices.Contains(client.GrantTypes, grantRefresh) {
+		if len(client.GrantTypes) == 0 {
+			client.GrantTypes = []string{grantCode}
+		}
+		client.GrantTypes = append(client.GrantTypes, grantRefresh)
+	}
 }

@@ -13,6 +13,7 @@ func (s *AuthServer) registrationAllowed(client *Client, m *clientMetadata) *den
 	if client.AuthMethod == "" {
 		client.AuthMethod = authBasic // the default of RFC 7591, section 2
 	}
+	s.options.ForClients.register(client)
 	if problem := s.grantTypesAllowed(client); problem != nil {
 		return problem
 	}

@@ -11,17 +11,21 @@ import (
 	"github.com/mcpassay/mcpassay/probes"
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/suites"
+	"github.com/mcpassay/mcpassay/suites/client"
 )
 
 type checksCommand struct {
 	ID     string `arg:"" optional:"" help:"Check to explain."`
-	Filter string `placeholder:"EXPR" help:"Labels of the checks to list, as for run."`
+	Filter string `placeholder:"EXPR" help:"Labels of the checks to list, as for run. With a filter, checks on clients are left out."`
 }
 
 // Run lists the checks by role and area, or explains one.
 func (c *checksCommand) Run(out *output) error {
 	if c.ID != "" {
 		check := suites.Find(c.ID)
+		if ours := client.Find(c.ID); ours != nil {
+			return explainClientCheck(out.stdout, ours)
+		}
 		if check == nil {
 			return usagef("no check is called %q%s", c.ID, didYouMean(c.ID, checkIDs()))
 		}
@@ -31,11 +35,17 @@ func (c *checksCommand) Run(out *output) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	return listChecks(out.stdout, checks)
+	if err := listChecks(out.stdout, checks); err != nil || c.Filter != "" {
+		return err
+	}
+	return listClientChecks(out.stdout)
 }
 
 func checkIDs() []string {
 	var ids []string
+	for _, c := range client.Catalogue() {
+		ids = append(ids, c.ID)
+	}
 	for _, c := range suites.Catalogue() {
 		ids = append(ids, c.ID)
 	}

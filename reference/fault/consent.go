@@ -11,7 +11,7 @@ var (
 	ConsentDenialIgnored = declare("consent-denial-ignored", "issues a code to a client that the user refused")
 	ConsentDenialOpen    = declare("consent-denial-open", "lets a refused request be approved after all")
 	ConsentDenialSilent  = declare("consent-denial-silent", "answers a refusal with another error than access_denied")
-	ConsentHidesClient   = declare("consent-hides-client", "does not say on its consent page which client asks")
+	ConsentHidesClient   = declare("consent-hides-client", "does not say on its consent page which client asks", "as-device-confirmation")
 	ConsentHidesTarget   = declare("consent-hides-target", "does not say on its consent page where the answer goes")
 	ConsentHidesResource = declare("consent-hides-resource", "does not say on its consent page what resource the access is for")
 	ConsentHidesUser     = declare("consent-hides-user", "does not say on its consent page who is signed in")

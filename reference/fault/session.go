@@ -2,7 +2,7 @@ package fault
 
 // Faults in the sessions of the revisions before 2026-07-28.
 var (
-	SessionAuthenticates   = declare("session-authenticates", "takes a session id in place of a token")
+	SessionAuthenticates   = declare("session-authenticates", "takes a session id in place of a token", "rs-stream-resume-isolated")
 	SessionUnbound         = declare("session-unbound", "lets another user's token join a session")
 	SessionKeepsScopes     = declare("session-keeps-scopes", "decides by the scopes of the token that opened the session")
 	SessionOutlivesToken   = declare("session-outlives-token", "accepts an expired token within a session")

@@ -27,7 +27,7 @@ var (
 
 	MirroredTenantTrusted = declare("mirrored-tenant-trusted", "opens whatever tenant the Mcp-Param header and the body agree upon")
 
-	AnswersCrossed       = declare("answers-crossed", "gives two overlapping calls with the same id the answer to one of them")
+	AnswersCrossed       = declare("answers-crossed", "gives two overlapping calls with the same id the answer to one of them", "rs-connection-identity")
 	ConnectionIdentity   = declare("connection-identity", "takes all requests of a connection for the user of its first one")
 	ReplayAcrossSessions = declare("replay-across-sessions", "replays a stream to whoever names one of its events")
 

@@ -63,6 +63,43 @@ var (
 	})
 )
 
+// foreignPointer is a server that wants tokens for another one: it points at that
+// one's metadata, which is sound.
+var foreignPointer = Declare(Situation{
+	ID: "pointer-foreign", Doc: "points at the metadata of a resource on another origin", Ends: Refuses,
+	Contract: "auth/resource-mismatch", Shape: with(fault.PointerForeign),
+	Reached:   func(t *Trace) bool { return len(t.foreignMetadata()) > 0 },
+	Proceeded: func(t *Trace) bool { return slices.ContainsFunc(t.Authorizations(), t.misled) },
+})
+
+// misled tells whether an authorization request goes by the metadata of another
+// resource. A client may still find the right ones by itself.
+func (t *Trace) misled(r *Request) bool {
+	return r.Params.Get("resource") != t.Resource && (r.Params.Has("resource") || len(t.resourceMetadata()) == 0)
+}
+
+// foreignMetadata are the requests for the metadata of another resource.
+func (t *Trace) foreignMetadata() []*Request {
+	return t.requests(reference.PartyUpstream, http.MethodGet, "/.well-known/oauth-protected-resource/profile")
+}
+
+var _ = Register(Check{
+	ID: "client-foreign-metadata-refused", Title: "Metadata of another server is not used because a challenge points at it", Area: suites.Discovery,
+	Level: suites.Must, Severity: suites.High, Cites: []suites.Cite{{Doc: "RFC 9728", Section: "3.3"}, {Doc: "RFC 9728", Section: "7.3"}},
+	Covers: []string{"prm-client-foreign-metadata-url"},
+	Remedy: "Compare resource in the metadata with the URL that was called, wherever the metadata comes from.",
+	In:     []*Situation{foreignPointer}, Defects: []testclient.Defect{testclient.ResourceUnchecked},
+	Judge: func(t *Trace) Verdict {
+		switch {
+		case slices.ContainsFunc(t.Authorizations(), t.misled):
+			return fails("the client went on to the authorization server with the metadata of another resource")
+		case len(t.foreignMetadata()) == 0 && !answered(t):
+			return notReached("the client did not follow the pointer, for whatever reason")
+		}
+		return passes()
+	},
+})
+
 // resourceMetadata are the requests for protected resource metadata, in order.
 func (t *Trace) resourceMetadata() []*Request {
 	var all []*Request

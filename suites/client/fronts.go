@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -76,14 +77,19 @@ func firstTokenDies() front {
 	}
 }
 
-// rewrite changes JSON documents that a party answers a path with.
+// rewrite changes JSON documents that a party answers GET of a path with.
 func rewrite(party reference.Party, path string, change func(s *Stage, document map[string]any)) front {
+	return rewriteAnswers(party, http.MethodGet, path, change)
+}
+
+// rewriteAnswers changes JSON documents that a party answers a path with.
+func rewriteAnswers(party reference.Party, method, path string, change func(s *Stage, document map[string]any)) front {
 	return func(s *Stage, p reference.Party, next http.Handler) http.Handler {
 		if p != party {
 			return next
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, path) || r.Header.Get("User-Agent") == reference.UserAgent {
+			if r.Method != method || !strings.Contains(r.URL.Path, path) || r.Header.Get("User-Agent") == reference.UserAgent {
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -91,7 +97,9 @@ func rewrite(party reference.Party, path string, change func(s *Stage, document 
 			next.ServeHTTP(answer, r)
 			var document map[string]any
 			if answer.Code != http.StatusOK || json.Unmarshal(answer.Body.Bytes(), &document) != nil {
-				http.NotFound(w, r)
+				maps.Copy(w.Header(), answer.Header())
+				w.WriteHeader(answer.Code)
+				_, _ = w.Write(answer.Body.Bytes()) // as below
 				return
 			}
 			change(s, document)
@@ -99,4 +107,21 @@ func rewrite(party reference.Party, path string, change func(s *Stage, document 
 			_ = json.NewEncoder(w).Encode(document) // the client has gone: nobody to tell
 		})
 	}
+}
+
+// secondIssuer adds another server's iss to authorization responses.
+func secondIssuer(_ *Stage, party reference.Party, next http.Handler) http.Handler {
+	if party != reference.PartyAuthServer {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		maps.Copy(w.Header(), answer.Header())
+		if to := w.Header().Get("Location"); strings.Contains(to, "iss=") {
+			w.Header().Set("Location", to+"&iss=https%3A%2F%2Fupstream-idp.example")
+		}
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes()) // the client has gone: nobody to tell
+	})
 }

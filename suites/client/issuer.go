@@ -30,6 +30,10 @@ var (
 		ID: "iss-slash", Doc: "sends iss with a slash at its end", Ends: Refuses,
 		Contract: "auth/iss-normalized", Since: suites.V20260728, Shape: with(fault.IssSlash), Reached: answered,
 	})
+	issTwice = Declare(Situation{
+		ID: "iss-twice", Doc: "sends two different iss", Ends: Refuses,
+		Since: suites.V20260728, Shape: func(l *Lab) { l.Front = secondIssuer }, Reached: answered,
+	})
 	issUnpromised = Declare(Situation{
 		ID: "iss-not-advertised", Doc: "neither promises nor sends iss", Ends: Works,
 		Contract: "auth/iss-not-advertised", Shape: with(fault.IssNotOffered), Reached: answered,
@@ -66,6 +70,8 @@ var (
 		issMissing, "the promised iss was missing", testclient.IssMissingAccepted, testclient.IssUnchecked)
 	_ = issCheck("client-iss-no-normalisation", "iss is compared as a plain string", "client-iss-no-normalisation",
 		issSlash, "iss differed by a slash", testclient.IssNormalized, testclient.IssUnchecked)
+	_ = issCheck("client-rejects-duplicate-iss", "A response with two iss is discarded", "iss-client-checks",
+		issTwice, "iss was sent twice", testclient.IssFirstTaken, testclient.IssUnchecked)
 )
 
 var _ = Register(Check{

@@ -46,6 +46,9 @@ func (t *Trace) other(method, suffix string) []*Request {
 	})
 }
 
+// otherRegistrations are the registration requests there.
+func (t *Trace) otherRegistrations() []*Request { return t.other(http.MethodPost, "/register") }
+
 var _ = Register(Check{
 	ID: "client-reregisters-on-as-change", Title: "A client that is sent to another authorization server registers anew there", Area: suites.Registration,
 	Level: suites.Must, Severity: suites.Medium, Since: suites.V20260728,

@@ -1,0 +1,123 @@
+package client
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpassay/mcpassay/fixtures/deployments"
+	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/reports"
+	"github.com/mcpassay/mcpassay/suites"
+)
+
+// program is a client that is started as a process.
+type program struct {
+	line     string
+	patience time.Duration
+}
+
+func (p program) Connect(ctx context.Context, o Offer) (*launch.Exit, error) {
+	env, err := o.Variables()
+	if err != nil {
+		return nil, err
+	}
+	return launch.Run(ctx, launch.Command{Shell: p.line, URL: o.URL, Env: env, Timeout: p.patience})
+}
+
+// sdkClient is the Go SDK's own client for conformance tests.
+const sdkClient = "github.com/modelcontextprotocol/go-sdk/conformance/everything-client@v1.8.0"
+
+// built builds a client that nobody here wrote.
+func built(t *testing.T, pkg string) program {
+	t.Helper()
+	dir := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	install := exec.CommandContext(ctx, "go", "install", pkg)
+	install.Dir = dir // outside of this module
+	install.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "GOWORK=off")
+	said, err := install.CombinedOutput()
+	switch {
+	case err == nil:
+	case os.Getenv(deployments.RequireVariable) != "":
+		t.Fatalf("%v\n%s", err, said)
+	default:
+		t.Skipf("%v\n%s", err, said)
+	}
+	name, _, _ := strings.Cut(filepath.Base(pkg), "@")
+	return program{"'" + filepath.Join(dir, name) + "'", 30 * time.Second}
+}
+
+// A pin is a verdict other than pass on a client that nobody here wrote, the
+// situations that it comes from, and why it is true: somebody read what was sent.
+type pin struct {
+	outcome reports.Outcome
+	in      []string
+	why     string
+}
+
+// sdkPins hold on both wires.
+var sdkPins = map[string]pin{
+	"client-gets-through": {
+		reports.Fail, []string{"odd-challenge"},
+		"it takes a parameter with white space before its equals sign, which RFC 9110 allows in section 11.2, for another challenge, and finds no resource_metadata",
+	},
+	"client-token-not-sent-elsewhere": {
+		reports.Fail, []string{"call-redirected-port"},
+		"net/http, which follows the 307, keeps Authorization where only the port differs: the access token arrived at the other origin",
+	},
+	"client-rejects-duplicate-iss": {
+		reports.Fail, []string{"iss-twice"},
+		"it reads the first iss of the redirect and never counts them: the code was redeemed (2026-07-28 only; older revisions do not ask for it)",
+	},
+}
+
+// TestSDKClient judges the Go SDK's client on the wire with sessions and on the one
+// without.
+func TestSDKClient(t *testing.T) {
+	client := built(t, sdkClient)
+	for _, revision := range []suites.Revision{suites.V20251125, suites.V20260728} {
+		report, grid, err := Run(t.Context(), Options{Client: client, Name: "everything-client", Revision: revision})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range report.Results {
+			r := &report.Results[i]
+			p, pinned := sdkPins[r.ID]
+			pinned = pinned && Find(r.ID).situations(revision) != nil
+			switch {
+			case !pinned && r.Outcome != reports.Pass && r.Outcome != reports.NotApplicable:
+				t.Errorf("%s: nobody expected this: %s", revision, describe(r))
+			case pinned && r.Outcome != p.outcome:
+				t.Errorf("%s: %q was expected, since %s: %s", revision, p.outcome, p.why, describe(r))
+			case pinned && !slices.Equal(failedIn(r), p.in):
+				t.Errorf("%s: expected in %q only: %s", revision, p.in, describe(r))
+			}
+		}
+		for id, cell := range grid {
+			odd := cell != CellWorks && cell != CellRefuses
+			if pinned := slices.Contains([]string{"odd-challenge", "call-redirected-port", "iss-twice"}, id); odd != pinned {
+				t.Errorf("%s: %s: %s", revision, id, cell)
+			}
+		}
+	}
+}
+
+// failedIn are the ids of the situations in which a check failed.
+func failedIn(r *reports.Result) []string {
+	var ids []string
+	for _, f := range r.Facets {
+		for _, s := range Situations() {
+			if f.Outcome == reports.Fail && strings.HasSuffix(f.Title, " that "+s.Doc) {
+				ids = append(ids, s.ID)
+			}
+		}
+	}
+	return ids
+}
