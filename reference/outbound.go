@@ -65,8 +65,10 @@ func newOutbound(faults fault.Set, timeout time.Duration) *outbound {
 func (o *outbound) trust(lab DocumentLab) {
 	dialer := &net.Dialer{Timeout: o.timeout, ControlContext: o.control}
 	transport := &http.Transport{
-		Proxy:                  nil, // it would resolve and connect in our stead
-		DialContext:            func(ctx context.Context, network, address string) (net.Conn, error) { return o.dial(ctx, dialer, network, address) },
+		Proxy: nil, // it would resolve and connect in our stead
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return o.dial(ctx, dialer, network, address)
+		},
 		TLSClientConfig:        &tls.Config{RootCAs: lab.Roots, MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.faults.Has(fault.FetchUnverified)}, //nolint:gosec // only with that fault
 		DisableKeepAlives:      true,
 		DisableCompression:     true, // nothing gets larger than it is
