@@ -35,6 +35,10 @@ type Documents struct {
 	// nobody can.
 	Trust func(reference.DocumentLab)
 
+	// Names says that whoever is told to trust the documents also asks the run for
+	// the addresses of its names.
+	Names bool
+
 	// Patience is how long a document may take before its reader ought to have
 	// given up; default 10 s.
 	Patience time.Duration
@@ -120,6 +124,7 @@ type documentHost struct {
 	untrusted *url.URL // https with a certificate that nobody vouches for; nil if there is none
 
 	connected atomic.Int64
+	names     movingNames
 
 	mu        sync.Mutex
 	documents map[string]*Document // by path
@@ -159,10 +164,10 @@ func (d *Deployment) startDocuments(ctx context.Context) (*documentHost, error) 
 	if err != nil {
 		return nil, err
 	}
-	lab.Roots = authority.Pool()
+	lab.Roots, lab.Resolve = authority.Pool(), h.names.resolve
 	certificate := settings.Certificate
 	if certificate == nil {
-		own, err := authority.Issue("127.0.0.1", "localhost", "::1")
+		own, err := authority.Issue("127.0.0.1", "localhost", "::1", "*"+movingZone)
 		if err != nil {
 			return nil, err
 		}

@@ -22,7 +22,7 @@ func Reference(s *reference.Server) Target {
 		},
 		Disturb:   true,
 		Contract:  Contract{CodeLifetime: s.CodeLifetime(), RevocationMax: time.Second},
-		Documents: Documents{Trust: s.AuthServer.TrustDocuments, Patience: s.FetchTimeout() * 3 / 2},
+		Documents: Documents{Trust: s.AuthServer.TrustDocuments, Names: true, Patience: s.FetchTimeout() * 3 / 2},
 	}
 	if idp := s.IdentityProvider(); idp != "" {
 		t.Origins = append(t.Origins, idp)

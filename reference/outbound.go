@@ -34,6 +34,10 @@ var errFetch = errors.New("it could not be fetched")
 type DocumentLab struct {
 	Addresses []netip.AddrPort // that may be connected to although they are not public
 	Roots     *x509.CertPool   // that are trusted in place of the system's; nil: those
+
+	// Resolve finds the addresses of the lab's names, and knows no others; nil: it
+	// has none.
+	Resolve func(host string) (addresses []netip.Addr, known bool)
 }
 
 // outbound fetches what clients name by URL. Whoever can make a server send
@@ -61,8 +65,10 @@ func newOutbound(faults fault.Set, timeout time.Duration) *outbound {
 func (o *outbound) trust(lab DocumentLab) {
 	dialer := &net.Dialer{Timeout: o.timeout, ControlContext: o.control}
 	transport := &http.Transport{
-		Proxy:                  nil, // it would resolve and connect in our stead
-		DialContext:            dialer.DialContext,
+		Proxy: nil, // it would resolve and connect in our stead
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return o.dial(ctx, dialer, network, address)
+		},
 		TLSClientConfig:        &tls.Config{RootCAs: lab.Roots, MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.faults.Has(fault.FetchUnverified)}, //nolint:gosec // only with that fault
 		DisableKeepAlives:      true,
 		DisableCompression:     true, // nothing gets larger than it is
