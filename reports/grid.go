@@ -91,15 +91,15 @@ func WriteGrid(w io.Writer, r *Report, style Style) error {
 	if len(r.Situations) == 0 {
 		return nil
 	}
-	idWidth, cellWidth := 0, 0
+	head := []string{"situation", "the client", "before a deployment that"}
+	idWidth, cellWidth := len(head[0]), len(head[1])
 	for _, s := range r.Situations {
 		idWidth = max(idWidth, utf8.RuneCountInString(line(s.ID, gridID)))
 		cellWidth = max(cellWidth, utf8.RuneCountInString(line(string(s.Cell), gridID)))
 	}
-	const before = "a deployment that "
 	room := style.width() - idWidth - cellWidth - 4
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s\n", style.paint(bold, before+"…"))
+	fmt.Fprintf(&b, "\n%s\n", style.paint(bold, fmt.Sprintf("%-*s  %-*s  %s", idWidth, head[0], cellWidth, head[1], head[2])))
 	for _, s := range r.Situations {
 		cell := line(string(s.Cell), gridID)
 		pad := strings.Repeat(" ", cellWidth-utf8.RuneCountInString(cell))

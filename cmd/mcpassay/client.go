@@ -46,7 +46,6 @@ func (c *clientCommand) Run(out *output) error {
 	defer interrupts.close()
 	style, live := styleOf(out.stderr)
 	progress := reports.StartProgress(out.stderr, live, style)
-	defer progress.Close()
 	started := &command{line: commandLine(c.Command), timeout: c.Timeout}
 	progress.Started(len(client.Catalogue()))
 	progress.Phase("putting the client in front of deployments")
@@ -54,10 +53,10 @@ func (c *clientCommand) Run(out *output) error {
 		Client: started, Name: started.line, Revision: suites.Revision(c.Spec), Only: c.Check, Concurrency: c.Concurrency,
 		Tool: versionLine(), Settled: progress.Settled,
 	})
+	progress.Close()
 	if err != nil {
 		return &usageError{err}
 	}
-	progress.Close()
 	return c.report(report, signer, out)
 }
 
