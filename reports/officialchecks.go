@@ -3,7 +3,6 @@ package reports
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -155,15 +154,12 @@ func removeOldChecks(root *os.Root) error {
 		if err := root.Remove(name); err != nil {
 			return err
 		}
-		if err := root.Remove(path.Dir(name)); err != nil && !errors.Is(err, fs.ErrExist) && !isNotEmpty(root, path.Dir(name)) {
+		if others, err := fs.ReadDir(root.FS(), path.Dir(name)); err != nil || len(others) > 0 {
+			continue // somebody keeps other files there
+		}
+		if err := root.Remove(path.Dir(name)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// isNotEmpty tells whether somebody keeps other files there.
-func isNotEmpty(root *os.Root, folder string) bool {
-	entries, err := fs.ReadDir(root.FS(), folder)
-	return err == nil && len(entries) > 0
 }

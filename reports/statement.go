@@ -206,6 +206,11 @@ func (s *Statement) Against(r *Report, transcript TranscriptReader) error {
 	differs := func(what, theirs, ours string) error {
 		return fmt.Errorf("%s is %q in the report, and the statement says %q", what, line(theirs, statedText), line(ours, statedText))
 	}
+	checks, situations := stated(r)
+	if len(checks) != len(s.Checks) || len(situations) != len(s.Situations) {
+		return fmt.Errorf("the report has %d checks and %d situations, and the statement %d and %d",
+			len(checks), len(situations), len(s.Checks), len(s.Situations))
+	}
 	for _, x := range [][3]string{
 		{"the revision", r.Revision, s.Revision}, {"the version of mcpassay", r.Tool, s.Tool},
 		{"the date", r.Start.UTC().Format(time.RFC3339), s.Date.Format(time.RFC3339)},
@@ -213,11 +218,6 @@ func (s *Statement) Against(r *Report, transcript TranscriptReader) error {
 		if x[1] != x[2] {
 			return differs(x[0], x[1], x[2])
 		}
-	}
-	checks, situations := stated(r)
-	if len(checks) != len(s.Checks) || len(situations) != len(s.Situations) {
-		return fmt.Errorf("the report has %d checks and %d situations, and the statement %d and %d",
-			len(checks), len(situations), len(s.Checks), len(s.Situations))
 	}
 	for i, c := range checks {
 		if c != s.Checks[i] {

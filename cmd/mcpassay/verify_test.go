@@ -94,13 +94,15 @@ func TestVerifyExitCodes(t *testing.T) {
 		"alg none":               {"eyJhbGciOiJub25lIn0." + parts[1] + ".", nil, 1, `algorithm is "none"`},
 		"not a statement":        {notOurs, nil, 1, "read the statement"},
 		"wrong digest":           {signedStatement(t, signer, func(s *reports.Statement) { s.Set.SHA256 = strings.Repeat("0", 64) }), nil, 1, "scenario set has digest"},
-		"a check added":          {signedStatement(t, signer, func(s *reports.Statement) { s.Checks = append(s.Checks, reports.StatedCheck{ID: "client-y", Outcome: "pass"}) }), nil, 1, "scenario set has digest"},
-		"truncated payload":      {good[:len(parts[0])+30], nil, 2, "not a signed document"},
-		"empty":                  {"", nil, 2, "not a signed document"},
-		"a page":                 {"<html>\x1b[31m", nil, 2, "not a signed document"},
-		"enormous":               {strings.Repeat("A", maxStatementFile+1), nil, 2, "longer than"},
-		"no such key":            {good, []string{"--key", filepath.Join(dir, "none")}, 2, "the key: open"},
-		"no such report":         {good, []string{"--report", filepath.Join(dir, "none")}, 2, "the report: open"},
+		"a check added": {signedStatement(t, signer, func(s *reports.Statement) {
+			s.Checks = append(s.Checks, reports.StatedCheck{ID: "client-y", Outcome: "pass"})
+		}), nil, 1, "scenario set has digest"},
+		"truncated payload": {good[:len(parts[0])+30], nil, 2, "not a signed document"},
+		"empty":             {"", nil, 2, "not a signed document"},
+		"a page":            {"<html>\x1b[31m", nil, 2, "not a signed document"},
+		"enormous":          {strings.Repeat("A", maxStatementFile+1), nil, 2, "longer than"},
+		"no such key":       {good, []string{"--key", filepath.Join(dir, "none")}, 2, "the key: open"},
+		"no such report":    {good, []string{"--report", filepath.Join(dir, "none")}, 2, "the report: open"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
