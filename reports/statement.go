@@ -84,7 +84,7 @@ func State(r *Report, c NamedClient) (*Statement, error) {
 		return nil, errors.New("no statement is made of a run that judged nothing")
 	}
 	if c.Name == "" {
-		c.Name = r.Target
+		return nil, errors.New("no statement is made of a client without a name")
 	}
 	c = NamedClient{line(c.Name, statedText), line(c.Version, statedText), line(c.Organisation, statedText)}
 	checks, situations := stated(r)

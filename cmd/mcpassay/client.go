@@ -47,7 +47,11 @@ func (c *clientCommand) Run(out *output) error {
 	style, live := styleOf(out.stderr)
 	progress := reports.StartProgress(out.stderr, live, style)
 	started := &command{line: commandLine(c.Command), timeout: c.Timeout}
-	progress.Started(len(client.Catalogue()))
+	checks := len(client.Catalogue())
+	if len(c.Check) > 0 {
+		checks = len(c.Check)
+	}
+	progress.Started(checks)
 	progress.Phase("putting the client in front of deployments")
 	report, _, err := client.Run(ctx, client.Options{
 		Client: started, Name: started.line, Revision: suites.Revision(c.Spec), Only: c.Check, Concurrency: c.Concurrency,

@@ -16,7 +16,7 @@ import (
 type statementOptions struct {
 	Statement     string `placeholder:"FILE" help:"Write a signed statement of the outcome, and a badge beside it."`
 	StatementKey  string `placeholder:"FILE" help:"Private key that signs it, a JWK or PEM. Without, one is made for this statement and thrown away."`
-	ClientName    string `placeholder:"NAME" help:"Name of the client, for the statement. Default: its command line."`
+	ClientName    string `placeholder:"NAME" help:"Name of the client, for the statement. Default: that of its program."`
 	ClientVersion string `placeholder:"VERSION" help:"Version of the client, for the statement."`
 	Organisation  string `placeholder:"NAME" help:"Who makes the client, for the statement."`
 }
@@ -48,6 +48,9 @@ func (o *statementOptions) signer() (*tokens.Signer, error) {
 
 // state writes the statement and its badge.
 func (o *statementOptions) state(report *reports.Report, signer *tokens.Signer, out *output) error {
+	if o.ClientName == "" {
+		o.ClientName = program(report.Target)
+	}
 	statement, err := reports.State(report, reports.NamedClient{Name: o.ClientName, Version: o.ClientVersion, Organisation: o.Organisation})
 	if err != nil {
 		return err
@@ -76,6 +79,17 @@ func (o *statementOptions) state(report *reports.Report, signer *tokens.Signer, 
 	}
 	_, err = fmt.Fprintf(out.stdout, "\nstatement %s, badge %s\nsigned with the key %s\n", o.Statement, image, public)
 	return err
+}
+
+// program is the name of what a command line starts. What else stands in the line
+// may be secret, and a statement is for the public.
+func program(line string) string {
+	for word := range strings.FieldsSeq(line) {
+		if word = strings.Trim(word, `'"`); !strings.Contains(word, "=") {
+			return filepath.Base(word)
+		}
+	}
+	return "client"
 }
 
 // badgeFile is where the badge lies: beside the statement.

@@ -116,6 +116,18 @@ func TestVerifyExitCodes(t *testing.T) {
 	}
 }
 
+// TestStatementNamesProgram shows that no more of a command line is made public
+// than what it starts.
+func TestStatementNamesProgram(t *testing.T) {
+	for line, want := range map[string]string{
+		"/opt/ferry --token s3cret": "ferry", "API_KEY=s3cret ferry": "ferry", "'ferry' 's3cret'": "ferry", "": "client", "A=b": "client",
+	} {
+		if got := program(line); got != want {
+			t.Errorf("%q is called %q, want %q", line, got, want)
+		}
+	}
+}
+
 // TestStatementOfWholeSet shows that a run of every check has the set that this
 // version says it judges.
 func TestStatementOfWholeSet(t *testing.T) {
