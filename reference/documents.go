@@ -84,7 +84,7 @@ func (s *AuthServer) meetSender(ctx context.Context, p params) {
 	if !namesDocument(id) || s.askedFor(id, p) != nil {
 		return
 	}
-	if s.meet(ctx, id) != nil {
+	if s.meet(ctx, id) != nil && s.notRead(p) == nil {
 		s.vouch(id, p) // else whoever looks for the client finds none
 	}
 }

@@ -57,7 +57,7 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 		endpoints: map[string]*endpoint{},
 	}
 	rs.authority.faults, rs.authority.http.Timeout = rs.faults, o.Patience
-	if rs.variants.Has(variant.IntrospectionCache) {
+	if rs.variants.Has(variant.IntrospectionCache) || rs.faults.Has(fault.IntrospectionKept) {
 		rs.authority.cache = newIntrospectionCache(rs.faults)
 	}
 	main := rs.serve("/mcp", "Reference notes", upstreamURL)

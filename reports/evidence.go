@@ -1,9 +1,7 @@
 package reports
 
 import (
-	"bytes"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"regexp"
@@ -40,7 +38,7 @@ func Evidence(dir string, report *Report) error {
 	if err := root.MkdirAll(evidenceFolder, 0o755); err != nil {
 		return fmt.Errorf("write the evidence: %w", err)
 	}
-	if err := removeStale(root); err != nil {
+	if err := removeOld(root, evidenceFolder+"/*.txt", evidenceTitle); err != nil {
 		return fmt.Errorf("remove the evidence of an earlier run: %w", err)
 	}
 	for _, r := range inOrder(report.Results) {
@@ -70,23 +68,6 @@ func amendEvidence(dir string, report *Report, judged []string) error {
 		}
 		if err := root.WriteFile(EvidencePath(r), []byte(evidence(report, r)), 0o644); err != nil {
 			return fmt.Errorf("write the evidence: %w", err)
-		}
-	}
-	return nil
-}
-
-func removeStale(root *os.Root) error {
-	files, err := fs.Glob(root.FS(), evidenceFolder+"/*.txt")
-	if err != nil {
-		return err
-	}
-	for _, name := range files {
-		text, err := root.ReadFile(name)
-		if err != nil || !bytes.HasPrefix(text, []byte(evidenceTitle)) {
-			continue // not ours
-		}
-		if err := root.Remove(name); err != nil {
-			return err
 		}
 	}
 	return nil

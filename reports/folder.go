@@ -18,7 +18,11 @@ const (
 // WriteFolder writes every file of a report into dir, which exists. What can be
 // written is written, whatever else goes wrong.
 func WriteFolder(dir string, r *Report, strict bool) error {
-	return errors.Join(writeFiles(dir, r, strict), Evidence(dir, r))
+	errs := []error{writeFiles(dir, r, strict), Evidence(dir, r)}
+	if len(r.Situations) > 0 {
+		errs = append(errs, Transcripts(dir, r), OfficialChecks(dir, r))
+	}
+	return errors.Join(errs...)
 }
 
 // AmendFolder writes the files of a report of which some results are new. The

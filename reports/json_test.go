@@ -67,7 +67,7 @@ func TestJSONFollowsSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, report := range map[string]*Report{
-		"sample": sample(), "hostile": hostile(), "empty": {}, "stopped": {Stopped: &Stop{Owner: Network, Message: "refused"}},
+		"sample": sample(), "hostile": hostile(), "empty": {}, "client": clientSample(), "hostile client": hostileClient(), "stopped": {Stopped: &Stop{Owner: Network, Message: "refused"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer

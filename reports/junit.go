@@ -99,6 +99,11 @@ func newSuite(r *Report, name string, id int) *testsuite {
 	if r.Interrupted {
 		s.AddProperty("interrupted", "true")
 	}
+	if id == 0 { // once is enough
+		for _, in := range r.Situations {
+			s.AddProperty("situation."+line(in.ID, 100), line(string(in.Cell), 100))
+		}
+	}
 	return s
 }
 

@@ -57,6 +57,8 @@ type Facet struct {
 	Title   string  `json:"title"`
 	Outcome Outcome `json:"outcome"`
 	Message string  `json:"message,omitempty"` // why it is not a pass; makes sense alone
+
+	Situation string `json:"situation,omitempty"` // id of that in which a client was judged
 }
 
 // A Result is the verdict on one check.
@@ -101,7 +103,11 @@ type Report struct {
 	// Stopped says why no check was run, if the preflight ended the run.
 	Stopped *Stop `json:"stopped,omitempty"`
 
-	Results []Result  `json:"results"`
+	Results []Result `json:"results"`
+
+	// Situations are where a client was put, and how far it got.
+	Situations []Situation `json:"situations,omitempty"`
+
 	Budget  Budget    `json:"budget"`
 	Residue []Residue `json:"residue,omitempty"` // what could not be removed
 	Ledger  []Entry   `json:"ledger,omitempty"`

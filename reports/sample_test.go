@@ -25,8 +25,8 @@ func sample() *Report {
 			{ID: "rs-audience-validated", Title: "A token issued for another resource is refused", Area: "token-use", Role: "rs", Level: "MUST", Severity: "critical",
 				Since: "2025-06-18", Cites: cites, Remedy: "Compare aud with the URL of this server.", Outcome: Fail, Owner: ResourceServer,
 				Message: "a token for https://elsewhere.example was accepted",
-				Facets: []Facet{{"whatever host it was issued for", Fail, "a token for https://elsewhere.example was accepted"},
-					{"even if its audience begins with ours", Pass, ""}},
+				Facets: []Facet{{Title: "whatever host it was issued for", Outcome: Fail, Message: "a token for https://elsewhere.example was accepted"},
+					{Title: "even if its audience begins with ours", Outcome: Pass}},
 				Notes: []string{"the answer had no Cache-Control"}, Took: 5 * time.Millisecond, Evidence: []*wire.Exchange{control, attack, typed}},
 			{ID: "rs-challenge-scope", Title: "The challenge names the scopes", Area: "challenge", Role: "rs", Level: "SHOULD", Severity: "low", Cites: cites[:1],
 				Outcome: Warn, Owner: ResourceServer, Message: "the challenge has no scope", Took: time.Millisecond},
@@ -57,7 +57,7 @@ func hostile() *Report {
 	for i, o := range Outcomes {
 		r.Results = append(r.Results, Result{
 			ID: "rs-hostile-" + string(rune('a'+i)), Title: hostileText, Area: "a", Role: "rs", Level: "MUST", Severity: hostileText, Cites: []Cite{{hostileText, hostileText}},
-			Remedy: hostileText, Outcome: o, Owner: Owner(hostileText), Message: strings.Repeat("x", 1<<20) + hostileText, Facets: []Facet{{hostileText, o, hostileText}},
+			Remedy: hostileText, Outcome: o, Owner: Owner(hostileText), Message: strings.Repeat("x", 1<<20) + hostileText, Facets: []Facet{{Title: hostileText, Outcome: o, Message: hostileText}},
 			Notes: []string{hostileText}, Evidence: []*wire.Exchange{nil, x, dead},
 		})
 	}

@@ -3,10 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"text/tabwriter"
 	"time"
 
+	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/probes/launch"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
@@ -22,6 +21,8 @@ type clientCommand struct {
 	Concurrency int           `default:"2" help:"Situations at once (default: ${default})."`
 	Strict      bool          `help:"Warnings fail the gate."`
 	Out         string        `default:"mcpassay-report" placeholder:"DIR" help:"Folder for the reports (default: ${default})."`
+
+	statementOptions
 }
 
 // Run certifies a client that is started as a command.
@@ -32,6 +33,10 @@ func (c *clientCommand) Run(out *output) error {
 	if len(c.Command) == 0 {
 		return usagef("which client? mcpassay client -- COMMAND…")
 	}
+	signer, err := c.signer()
+	if err != nil {
+		return err
+	}
 	if err := prepare(c.Out); err != nil {
 		return err
 	}
@@ -41,38 +46,40 @@ func (c *clientCommand) Run(out *output) error {
 	defer interrupts.close()
 	style, live := styleOf(out.stderr)
 	progress := reports.StartProgress(out.stderr, live, style)
-	defer progress.Close()
 	started := &command{line: commandLine(c.Command), timeout: c.Timeout}
-	progress.Started(len(client.Catalogue()))
+	checks := len(client.Catalogue())
+	if len(c.Check) > 0 {
+		checks = len(c.Check)
+	}
+	progress.Started(checks)
 	progress.Phase("putting the client in front of deployments")
-	report, grid, err := client.Run(ctx, client.Options{
+	report, _, err := client.Run(ctx, client.Options{
 		Client: started, Name: started.line, Revision: suites.Revision(c.Spec), Only: c.Check, Concurrency: c.Concurrency,
 		Tool: versionLine(), Settled: progress.Settled,
 	})
+	progress.Close()
 	if err != nil {
 		return &usageError{err}
 	}
-	progress.Close()
-	return c.report(report, grid, out)
+	return c.report(report, signer, out)
 }
 
-func (c *clientCommand) report(report *reports.Report, grid client.Grid, out *output) error {
+func (c *clientCommand) report(report *reports.Report, signer *tokens.Signer, out *output) error {
 	if err := reports.WriteFolder(c.Out, report, c.Strict); err != nil {
-		return err
-	}
-	w := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
-	for _, s := range client.Situations() {
-		if cell, ok := grid[s.ID]; ok {
-			fmt.Fprintf(w, "%s\t%s\ta deployment that %s\n", s.ID, cell, s.Doc) //nolint:errcheck // reported by Flush
-		}
-	}
-	if err := w.Flush(); err != nil {
 		return err
 	}
 	style, _ := styleOf(out.stdout)
 	style.Folder = c.Out
+	if err := reports.WriteGrid(out.stdout, report, style); err != nil {
+		return err
+	}
 	if err := reports.Summary(out.stdout, report, style); err != nil {
 		return err
+	}
+	if signer != nil {
+		if err := c.state(report, signer, out); err != nil {
+			return err
+		}
 	}
 	if code := report.Exit(c.Strict); code != reports.ExitPassed {
 		return exitCode(code)

@@ -19,6 +19,7 @@ type commands struct {
 	Run       runCommand       `cmd:"" help:"Test a deployment."`
 	Resume    resumeCommand    `cmd:"" help:"Finish what an earlier run has parked."`
 	Client    clientCommand    `cmd:"" help:"Certify a client: put it in front of deployments, sound and hostile, and judge what it does."`
+	Verify    verifyCommand    `cmd:"" help:"Verify a signed statement about a client, and say what it claims."`
 	Checks    checksCommand    `cmd:"" help:"List the checks, or explain one."`
 	Reference referenceCommand `cmd:"" help:"Start the reference deployment: an authorization server, an MCP server and an upstream API."`
 	Faults    faultsCommand    `cmd:"" help:"List the faults and variants of the reference deployment."`

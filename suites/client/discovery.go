@@ -59,7 +59,8 @@ var (
 	foreignResource = Declare(Situation{
 		ID: "prm-other-resource", Doc: "publishes resource metadata that names a resource on another origin", Ends: Refuses,
 		Contract: "auth/resource-mismatch", Shape: with(fault.MetadataWrongResource),
-		Reached: func(t *Trace) bool { return len(t.resourceMetadata()) > 0 },
+		Reached:   func(t *Trace) bool { return len(t.resourceMetadata()) > 0 },
+		Proceeded: func(t *Trace) bool { return len(t.Authorizations())+len(t.Registrations()) > 0 },
 	})
 )
 

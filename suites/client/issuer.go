@@ -93,7 +93,14 @@ var _ = Register(Check{
 var metadataIssuer = Declare(Situation{
 	ID: "metadata-issuer-foreign", Doc: "publishes metadata that names another issuer", Ends: Refuses,
 	Contract: "auth/metadata-issuer-mismatch", Shape: with(fault.DiscoveryIssuerForeign), Reached: sawMetadata,
+	Proceeded: usedEndpoints,
 })
+
+// usedEndpoints tells whether the client sent the authorization server anything
+// but requests for its metadata.
+func usedEndpoints(t *Trace) bool {
+	return len(t.Authorizations())+len(t.Registrations())+len(t.TokenRequests()) > 0
+}
 
 // sawMetadata tells whether the client was given authorization server metadata.
 func sawMetadata(t *Trace) bool { return len(t.metadataRequests()) > 0 }
@@ -108,7 +115,7 @@ var _ = Register(Check{
 		switch {
 		case !sawMetadata(t):
 			return notReached("the client never fetched the metadata")
-		case len(t.Authorizations())+len(t.Registrations())+len(t.TokenRequests()) > 0:
+		case usedEndpoints(t):
 			return fails("the client used endpoints of metadata that name another issuer")
 		}
 		return passes()

@@ -76,9 +76,14 @@ func TestDefects(t *testing.T) {
 		if len(claimed) == 0 {
 			t.Errorf("no check claims to catch a client that %s", d.Doc)
 		}
-		report, _ := judge(t, suites.V20260728, d)
+		report, grid := judge(t, suites.V20260728, d)
 		for i := range report.Results {
 			r := &report.Results[i]
+			for _, f := range r.Facets {
+				if f.Outcome == reports.Fail && grid[f.Situation] == CellRefuses {
+					t.Errorf("%s fails on a client that %s, of which the grid says that it refuses correctly", r.ID, d.Doc)
+				}
+			}
 			if c := Find(r.ID); c.Until != "" && slices.Contains(claimed, r.ID) {
 				older, _ := judge(t, c.Until, d)
 				r = older.Find(r.ID)

@@ -61,18 +61,6 @@ type Options struct {
 	Settled     func(reports.Result)
 }
 
-// A Cell is how far a client got in a situation.
-type Cell string
-
-// The cells of the grid.
-const (
-	CellWorks      Cell = "works"
-	CellRefuses    Cell = "refuses correctly"
-	CellProceeds   Cell = "proceeds although it must not"
-	CellGivesUp    Cell = "fails although it need not"
-	CellNotReached Cell = "not reached"
-)
-
 // A Grid is how far a client got in each situation.
 type Grid map[string]Cell
 
@@ -93,6 +81,7 @@ func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
 		grid[id] = t.cell()
 		report.Chain = max(report.Chain, t.Exit.Took)
 	}
+	report.Situations = settings(traces)
 	verdicts := map[string]map[string]Verdict{} // by check, then situation
 	for _, c := range checks {
 		verdicts[c.ID] = c.verdicts(o.Revision, traces)
@@ -219,7 +208,7 @@ func (c *Check) result(r suites.Revision, verdicts map[string]Verdict, traces ma
 		return result
 	}
 	for _, s := range in {
-		f := reports.Facet{Title: "before a deployment that " + s.Doc}
+		f := reports.Facet{Title: "before a deployment that " + s.Doc, Situation: s.ID}
 		v, judged := verdicts[s.ID]
 		if !judged {
 			v = Verdict{Outcome: reports.Inconclusive, Message: "the client could not be started: " + errorText(troubles[s.ID])}
