@@ -100,7 +100,7 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 		return nil, err
 	}
 	s := &Stage{Lab: &Lab{Revision: o.Revision, Options: reference.Options{
-		Host: "localhost", ForClients: &reference.ClientLab{Unattended: true, Revision: string(o.Revision)},
+		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision)},
 	}}}
 	if in.Shape != nil {
 		in.Shape(s.Lab)
