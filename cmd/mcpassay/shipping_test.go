@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mcpassay/mcpassay/fixtures/clients"
+	shipped "github.com/mcpassay/mcpassay/fixtures/clients"
 	"github.com/mcpassay/mcpassay/probes/opener"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
@@ -61,7 +61,7 @@ var shippingCases = []shippingCase{
 // TestShippingClients puts clients that nobody here wrote in front of every
 // deployment. What is not pinned passes, or does not apply.
 func TestShippingClients(t *testing.T) {
-	dir := clients.ForTest(t)
+	dir := shipped.ForTest(t)
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Fatal(err)

@@ -113,6 +113,9 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	if in.Context != nil {
 		offer.Context = in.Context(s)
 		offer.Context["name"] = offer.Contract
+		if offer.Context["client_id"] != "" && offer.Context["issuer"] == "" {
+			offer.Context["issuer"] = s.Server.AuthServer.Issuer() // credentials belong to one
+		}
 	}
 	exit, err := o.Client.Connect(ctx, offer)
 	if err != nil {
