@@ -57,7 +57,7 @@ func (c *clientCommand) Run(out *output) error {
 	progress.Started(len(client.Catalogue()))
 	progress.Phase("putting the client in front of deployments")
 	report, grid, err := client.Run(ctx, client.Options{
-		Client: started, Attended: c.Shipping.UserAgent == inBrowser, Name: name, Revision: suites.Revision(c.Spec), Only: c.Check, Concurrency: c.Concurrency,
+		Client: started, Redirects: c.Shipping.RedirectURI, Attended: c.Shipping.UserAgent == inBrowser, Name: name, Revision: suites.Revision(c.Spec), Only: c.Check, Concurrency: c.Concurrency,
 		Tool: versionLine(), Settled: progress.Settled,
 	})
 	progress.Close()

@@ -25,6 +25,8 @@ type shippingFlags struct {
 	UserAgent    string `default:"redirects" enum:"redirects,browser" help:"With --opens-browser: follow redirects without a browser, or sign in and agree in headless Chromium (default: ${default})."`
 	Browser      string `placeholder:"PATH" help:"Chromium to use."`
 
+	RedirectURI []string `placeholder:"URI" help:"Redirect URI of the client, for deployments that register it by hand; any port of a loopback address matches. Without one such deployments are left out."`
+
 	URLEnv  string            `placeholder:"NAME" help:"Give the client its URL in this environment variable."`
 	URLFile map[string]string `placeholder:"PATH=TEMPLATE" mapsep:"none" help:"Write this file in the client's home folder; {url} stands for the URL."`
 
@@ -86,6 +88,9 @@ var plainURL = regexp.MustCompile(`^[A-Za-z0-9:/._-]+$`)
 func (s *shipping) Connect(ctx context.Context, o client.Offer) (exit *launch.Exit, err error) {
 	if !plainURL.MatchString(o.URL) {
 		return nil, fmt.Errorf("the URL %q cannot stand in a command line", o.URL)
+	}
+	if o.Context["client_id"] != "" && len(s.RedirectURI) == 0 {
+		return nil, errors.New("it is to be registered by hand, and --redirect-uri does not say where it wants its answers")
 	}
 	dir, err := os.MkdirTemp("", "mcpassay-client-")
 	if err != nil {

@@ -38,15 +38,15 @@ const inSDK = "node_modules/@modelcontextprotocol/sdk/dist/esm/examples/client/s
 var shippingCases = []shippingCase{
 	{
 		name: "ai-sdk", script: "ai-sdk.mjs", revision: suites.V20260728,
-		flags: shippingFlags{OpensBrowser: true}, timeout: 15 * time.Second, concurrency: 2, pins: aiSDKPins,
+		flags: shippingFlags{OpensBrowser: true, RedirectURI: []string{"http://127.0.0.1/callback"}}, timeout: 15 * time.Second, concurrency: 2, pins: aiSDKPins,
 	},
 	{
 		name: "mcp-remote", script: "mcp-remote.mjs", revision: suites.V20251125,
-		flags: shippingFlags{OpensBrowser: true}, timeout: 15 * time.Second, concurrency: 2, pins: mcpRemotePins,
+		flags: shippingFlags{OpensBrowser: true, RedirectURI: []string{"http://localhost/oauth/callback"}}, timeout: 15 * time.Second, concurrency: 2, pins: mcpRemotePins,
 	},
 	{
-		name: "inspector", script: "node_modules/.bin/mcp-inspector --cli {url} --method tools/call --tool-name test-tool",
-		revision: suites.V20251125, flags: shippingFlags{OpensBrowser: true}, timeout: 15 * time.Second, concurrency: 1, pins: inspectorPins,
+		name: "inspector", script: "inspector.mjs",
+		revision: suites.V20251125, flags: shippingFlags{OpensBrowser: true, RedirectURI: []string{"http://127.0.0.1:6276/oauth/callback"}}, timeout: 15 * time.Second, concurrency: 1, pins: inspectorPins,
 	},
 	{
 		name: "sdk-example", script: inSDK, revision: suites.V20251125,
@@ -73,7 +73,7 @@ func TestShippingClients(t *testing.T) {
 				timeout: c.timeout, visit: opener.Follow,
 			}
 			report, grid, err := client.Run(t.Context(), client.Options{
-				Client: under, Name: c.name, Revision: c.revision, Concurrency: c.concurrency,
+				Client: under, Name: c.name, Revision: c.revision, Concurrency: c.concurrency, Redirects: c.flags.RedirectURI,
 			})
 			if err != nil {
 				t.Fatal(err)

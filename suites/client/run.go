@@ -53,6 +53,7 @@ func (o *Offer) Variables() ([]string, error) {
 // Options say what to judge.
 type Options struct {
 	Client      Client
+	Redirects   []string        // redirect URIs of the client, for where an operator is to register it
 	Attended    bool            // somebody signs in and agrees: the deployments show their pages
 	Name        string          // of the client, for the report
 	Revision    suites.Revision // default: the newest

@@ -105,6 +105,9 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	if in.Shape != nil {
 		in.Shape(s.Lab)
 	}
+	for i := range s.Lab.Clients {
+		s.Lab.Clients[i].RedirectURIs = slices.Concat(s.Lab.Clients[i].RedirectURIs, o.Redirects)
+	}
 	defer func() { err = errors.Join(err, s.end()) }()
 	if err := s.begin(); err != nil {
 		return nil, err
