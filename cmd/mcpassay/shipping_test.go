@@ -68,6 +68,7 @@ func TestShippingClients(t *testing.T) {
 	}
 	for _, c := range shippingCases {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			under := &shipping{
 				shippingFlags: &c.flags, line: "cd " + shellQuote(dir) + " && exec " + shellQuote(node) + " " + c.script,
 				timeout: c.timeout, visit: opener.Follow,
