@@ -32,6 +32,13 @@ var aiSDKPins = map[string]shippingPin{
 
 // mcp-remote 0.15.1.
 var mcpRemotePins = map[string]shippingPin{
+	"client-gets-through": {
+		reports.Fail, []string{"configured-client", "step-up"},
+		"an error response to its callback, here to a scope that it added, ends it; on step-up it opens the browser again and never redeems the code that comes back",
+	},
+	"client-token-endpoint-auth": {
+		reports.Inconclusive, []string{"configured-client"}, "it was refused the scope that it added before it got a code",
+	},
 	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised"}, lenientOnPKCE},
 	"client-state-verified":            {reports.Warn, []string{"state-dropped"}, stateIgnored},
 }
