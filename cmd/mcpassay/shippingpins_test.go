@@ -34,7 +34,7 @@ var aiSDKPins = map[string]shippingPin{
 var mcpRemotePins = map[string]shippingPin{
 	"client-gets-through": {
 		reports.Fail, []string{"configured-client", "step-up"},
-		"an error response to its callback, here to a scope that it added, ends it; on step-up it opens the browser again and never redeems the code that comes back",
+		"an error response to its callback, invalid_scope, ends it: it adds offline_access, which the configured client may not have; and it registers for notes.read alone, so that the scope of the step-up is not for it",
 	},
 	"client-token-endpoint-auth": {
 		reports.Inconclusive, []string{"configured-client"}, "it was refused the scope that it added before it got a code",
