@@ -20,7 +20,10 @@ type clientCommand struct {
 	Timeout     time.Duration `default:"30s" help:"How long the client may take in one situation (default: ${default})."`
 	Concurrency int           `default:"2" help:"Situations at once (default: ${default})."`
 	Strict      bool          `help:"Warnings fail the gate."`
-	Out         string        `default:"mcpassay-report" placeholder:"DIR" help:"Folder for the reports (default: ${default})."`
+
+	Shipping shippingFlags `embed:"" group:"Clients that were not written for tests:"`
+
+	Out string `default:"mcpassay-report" placeholder:"DIR" help:"Folder for the reports (default: ${default})."`
 
 	statementOptions
 }
@@ -44,9 +47,18 @@ func (c *clientCommand) Run(out *output) error {
 		complain(out.stderr, errors.New("interrupted again: nothing is reported"), reports.ExitInterrupted)
 	})
 	defer interrupts.close()
+	name := commandLine(c.Command)
+	var started client.Client = &command{line: name, timeout: c.Timeout}
+	if c.Shipping.wanted(name) {
+		visit, end, err := c.Shipping.visitor(ctx)
+		if err != nil {
+			return err
+		}
+		defer end() //nolint:errcheck // the verdicts are in
+		started = &shipping{shippingFlags: &c.Shipping, line: name, timeout: c.Timeout, visit: visit}
+	}
 	style, live := styleOf(out.stderr)
 	progress := reports.StartProgress(out.stderr, live, style)
-	started := &command{line: commandLine(c.Command), timeout: c.Timeout}
 	checks := len(client.Catalogue())
 	if len(c.Check) > 0 {
 		checks = len(c.Check)
@@ -54,7 +66,7 @@ func (c *clientCommand) Run(out *output) error {
 	progress.Started(checks)
 	progress.Phase("putting the client in front of deployments")
 	report, _, err := client.Run(ctx, client.Options{
-		Client: started, Name: started.line, Revision: suites.Revision(c.Spec), Only: c.Check, Concurrency: c.Concurrency,
+		Client: started, Redirects: c.Shipping.RedirectURI, Attended: c.Shipping.UserAgent == inBrowser, Name: name, Revision: suites.Revision(c.Spec), Only: c.Check, Concurrency: c.Concurrency,
 		Tool: versionLine(), Settled: progress.Settled,
 	})
 	progress.Close()

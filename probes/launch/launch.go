@@ -6,8 +6,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,8 +20,15 @@ import (
 type Command struct {
 	Shell   string        // command line
 	URL     string        // appended as the last argument
+	Bare    bool          // the URL is not appended: the client has it from elsewhere
 	Env     []string      // besides our own
+	Without []string      // variables of our own that it does not get
 	Timeout time.Duration // after which it is killed with everything it started
+
+	// Hear is told all that the client has written so far, at the start and each
+	// time that it writes more. It answers with what to write to its stdin, and
+	// whether the client has done what it was started for and may be ended.
+	Hear func(said string) (say string, enough bool)
 }
 
 // An Exit is how a client ended.
@@ -26,13 +36,17 @@ type Exit struct {
 	Code     int    // of the process; -1 if a signal ended it
 	Signal   string // that ended it, other than ours
 	TimedOut bool   // it was killed
+	Stopped  bool   // it was killed once it had done what it was started for
 	Left     bool   // it ended, and left processes running, which were killed
 	Output   string // of both streams, at most maxOutput bytes
 	Took     time.Duration
+
+	Intercepted bool     // it was started with an opener that catches what it wants a browser to show
+	Opened      []string // what it handed to that opener; hostile, and it holds secrets
 }
 
 // OK tells whether the client says that all went well.
-func (e *Exit) OK() bool { return e.Code == 0 && !e.TimedOut && e.Signal == "" }
+func (e *Exit) OK() bool { return e.Stopped || e.Code == 0 && !e.TimedOut && e.Signal == "" }
 
 // maxOutput bounds what is kept of a client's output.
 const maxOutput = 256 << 10
@@ -42,8 +56,16 @@ const maxOutput = 256 << 10
 func Run(ctx context.Context, c Command) (*Exit, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	process := exec.Command("sh", "-c", c.Shell+` "$0"`, c.URL)
-	process.Env = append(os.Environ(), c.Env...)
+	line := c.Shell + ` "$0"`
+	if c.Bare {
+		line = c.Shell
+	}
+	process := exec.Command("sh", "-c", line, c.URL)
+	process.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(c.Without, name)
+	})
+	process.Env = append(process.Env, c.Env...)
 	ownGroup(process)
 	output := &tail{}
 	process.Stdout, process.Stderr = output, output
@@ -54,16 +76,32 @@ func Run(ctx context.Context, c Command) (*Exit, error) {
 		return nil, err
 	}
 	defer stdin.Close() //nolint:errcheck // nobody reads it any more
+	enough := make(chan struct{})
+	if c.Hear != nil {
+		var once sync.Once
+		output.heard = func(said string) {
+			say, done := c.Hear(said)
+			_, _ = io.WriteString(stdin, say) // a client that has gone does not read
+			if done {
+				once.Do(func() { close(enough) })
+			}
+		}
+	}
 	start := time.Now()
 	if err := process.Start(); err != nil {
 		return nil, err
 	}
+	_, _ = output.Write(nil)
 	done := make(chan error, 1)
 	go func() { done <- process.Wait() }()
 	exit := &Exit{}
 	select {
 	case err = <-done:
 		exit.Left = killGroup(process)
+	case <-enough:
+		killGroup(process)
+		err = <-done
+		exit.Stopped = true
 	case <-ctx.Done():
 		killGroup(process)
 		err = <-done
@@ -72,7 +110,7 @@ func Run(ctx context.Context, c Command) (*Exit, error) {
 	exit.Took = time.Since(start)
 	exit.Output = output.String()
 	exit.Code = process.ProcessState.ExitCode()
-	if !exit.TimedOut {
+	if !exit.TimedOut && !exit.Stopped {
 		exit.Signal = signalOf(process.ProcessState)
 	}
 	var status *exec.ExitError
@@ -84,8 +122,9 @@ func Run(ctx context.Context, c Command) (*Exit, error) {
 
 // tail keeps the beginning of what several streams write.
 type tail struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu    sync.Mutex
+	b     bytes.Buffer
+	heard func(said string) // told all of it after each write; may be nil
 }
 
 func (t *tail) Write(p []byte) (int, error) {
@@ -93,6 +132,9 @@ func (t *tail) Write(p []byte) (int, error) {
 	defer t.mu.Unlock()
 	if room := maxOutput - t.b.Len(); room > 0 {
 		t.b.Write(p[:min(room, len(p))])
+	}
+	if t.heard != nil {
+		t.heard(t.b.String())
 	}
 	return len(p), nil
 }

@@ -53,6 +53,8 @@ func (o *Offer) Variables() ([]string, error) {
 // Options say what to judge.
 type Options struct {
 	Client      Client
+	Redirects   []string        // redirect URIs of the client, for where an operator is to register it
+	Attended    bool            // somebody signs in and agrees: the deployments show their pages
 	Name        string          // of the client, for the report
 	Revision    suites.Revision // default: the newest
 	Only        []string        // ids of checks; empty: all
@@ -131,7 +133,7 @@ func (o *Options) collect(ctx context.Context, in []*Situation) (map[string]*Tra
 	traces, troubles := map[string]*Trace{}, map[string]error{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	turns := make(chan struct{}, max(o.Concurrency, 2))
+	turns := make(chan struct{}, max(cmp.Or(o.Concurrency, 2), 1))
 	for _, s := range in {
 		turns <- struct{}{}
 		all.Go(func() {

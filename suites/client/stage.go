@@ -100,10 +100,13 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 		return nil, err
 	}
 	s := &Stage{Lab: &Lab{Revision: o.Revision, Options: reference.Options{
-		Host: "localhost", ForClients: &reference.ClientLab{Unattended: true, Revision: string(o.Revision)},
+		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision)},
 	}}}
 	if in.Shape != nil {
 		in.Shape(s.Lab)
+	}
+	for i := range s.Lab.Clients {
+		s.Lab.Clients[i].RedirectURIs = slices.Concat(s.Lab.Clients[i].RedirectURIs, o.Redirects)
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
 	if err := s.begin(); err != nil {
@@ -113,6 +116,9 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	if in.Context != nil {
 		offer.Context = in.Context(s)
 		offer.Context["name"] = offer.Contract
+		if offer.Context["client_id"] != "" && offer.Context["issuer"] == "" {
+			offer.Context["issuer"] = s.Server.AuthServer.Issuer() // credentials belong to one
+		}
 	}
 	exit, err := o.Client.Connect(ctx, offer)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/mcpassay/mcpassay/probes/launch"
@@ -82,7 +83,7 @@ func (t *Trace) Registrations() []*Request {
 	return t.requests(reference.PartyAuthServer, http.MethodPost, "/register")
 }
 
-// Calls are the requests to the MCP server.
+// Calls are the requests to the MCP server, in their order.
 func (t *Trace) Calls() []*Request {
 	var all []*Request
 	for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodDelete} {
@@ -92,6 +93,7 @@ func (t *Trace) Calls() []*Request {
 			}
 		}
 	}
+	slices.SortStableFunc(all, func(a, b *Request) int { return a.At.Compare(b.At) })
 	return all
 }
 
