@@ -6,11 +6,16 @@ const (
 	noStepUpAsked = "it takes the 403 for the end, or refreshes its token and gets the same scope: no authorization request followed"
 	byHandOnly    = "it cannot be told of a registration made by hand"
 	lenientOnPKCE = "it refuses only metadata that lists methods without S256, not metadata that lists none: an authorization request was made"
+	noDocument    = "it has no metadata document and registers dynamically, although the server reads documents"
 	stateIgnored  = "its callback reads the code alone: a token request with that code followed"
 )
 
 // @ai-sdk/mcp 2.0.99.
 var aiSDKPins = map[string]shippingPin{
+	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
+	"client-foreign-metadata-refused": {
+		reports.Inconclusive, []string{"pointer-foreign"}, "it ends without fetching what the pointer names, and does not say why",
+	},
 	"client-mix-up-fails": {
 		reports.Inconclusive, []string{"mix-up"},
 		"it takes no endpoint on loopback whose origin is not that of its metadata, and ends before it registers",
@@ -23,6 +28,9 @@ var aiSDKPins = map[string]shippingPin{
 		reports.Fail, []string{"authorization-server-moves"},
 		"it ends with AuthorizationServerMismatchError, which is safe, and never registers at the new one",
 	},
+	"client-rejects-duplicate-iss": {
+		reports.Fail, []string{"iss-twice"}, "it reads the first iss only: the code was redeemed although a second, foreign one followed",
+	},
 	"client-rejects-missing-iss": {
 		reports.Fail, []string{"iss-missing"},
 		"it compares iss if there is one, and never asks whether it was promised: the tool was called",
@@ -32,12 +40,10 @@ var aiSDKPins = map[string]shippingPin{
 
 // mcp-remote 0.15.1.
 var mcpRemotePins = map[string]shippingPin{
+	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-gets-through": {
-		reports.Fail, []string{"configured-client", "step-up"},
+		reports.Fail, []string{"configured-client", "configured-client-beside-registration", "step-up"},
 		"an error response to its callback, invalid_scope, ends it: it adds offline_access, which the configured client may not have; and it registers for notes.read alone, so that the scope of the step-up is not for it",
-	},
-	"client-token-endpoint-auth": {
-		reports.Inconclusive, []string{"configured-client"}, "it was refused the scope that it added before it got a code",
 	},
 	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised"}, lenientOnPKCE},
 	"client-state-verified":            {reports.Warn, []string{"state-dropped"}, stateIgnored},
@@ -45,8 +51,9 @@ var mcpRemotePins = map[string]shippingPin{
 
 // @modelcontextprotocol/inspector 2.12.0.
 var inspectorPins = map[string]shippingPin{
+	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-gets-through": {
-		reports.Fail, []string{"configured-client"},
+		reports.Fail, []string{"configured-client", "configured-client-beside-registration"},
 		"it asks for every scope that the resource lists, rather than those of the challenge, and is refused one that it may not have",
 	},
 	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised"}, lenientOnPKCE},
@@ -57,13 +64,11 @@ var inspectorPins = map[string]shippingPin{
 	"client-step-up-attempted": {
 		reports.Inconclusive, []string{"step-up"}, "it had asked for every scope already",
 	},
-	"client-token-endpoint-auth": {
-		reports.Inconclusive, []string{"configured-client"}, "it was refused a scope before it got a code",
-	},
 }
 
 // The OAuth example of @modelcontextprotocol/sdk 1.32.2.
 var sdkExamplePins = map[string]shippingPin{
+	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-asm-issuer-validated": {
 		reports.Fail, []string{"metadata-issuer-foreign"},
 		"the SDK compares no issuer with the URL that the metadata came from: it registered and asked for a code",
@@ -71,5 +76,5 @@ var sdkExamplePins = map[string]shippingPin{
 	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised"}, lenientOnPKCE},
 	"client-state-fresh":               {reports.Warn, nil, "its provider has no state method, and the SDK sends state only if there is one"},
 	"client-step-up-attempted":         {reports.Warn, []string{"step-up"}, noStepUpAsked},
-	"client-token-endpoint-auth":       {reports.Inconclusive, []string{"configured-client"}, byHandOnly},
+	"client-registration-priority":     {reports.Inconclusive, []string{"configured-client-beside-registration"}, byHandOnly},
 }

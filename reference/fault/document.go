@@ -32,9 +32,10 @@ var (
 	DocumentRedirectAny     = declare("document-redirect-any", "answers the clients of documents at redirect URIs that the document does not list")
 	DocumentPortFixed       = declare("document-port-fixed", "fixes the port of loopback redirect URIs in client ID metadata documents")
 	DocumentFailureAnswered = declare("document-failure-answered", "sends the error to the redirect URI of the request when a document cannot be read")
-	DocumentFailureIgnored  = declare("document-failure-ignored", "goes on with the redirect URI of the request when a document cannot be read")
-	DocumentUnbounded       = declare("document-unbounded", "reads client ID metadata documents of any size")
-	DocumentUntimed         = declare("document-untimed", "waits for client ID metadata documents without end")
+	DocumentFailureIgnored  = declare("document-failure-ignored", "goes on with the redirect URI of the request when a document cannot be read",
+		"as-cimd-id-match", "as-cimd-members-required", "as-cimd-no-redirects", "as-cimd-only-json", "as-cimd-size-limit", "as-cimd-url-rules")
+	DocumentUnbounded = declare("document-unbounded", "reads client ID metadata documents of any size")
+	DocumentUntimed   = declare("document-untimed", "waits for client ID metadata documents without end")
 
 	DocumentUncached      = declare("document-uncached", "keeps no client ID metadata document although its server allows it")
 	DocumentCachedForever = declare("document-cached-forever", "never reads a client ID metadata document again")
