@@ -2,7 +2,6 @@ package probes
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -107,7 +106,7 @@ func (k *KeyClient) publishKeys(ctx context.Context, d *Deployment) error {
 		k.KeySet.Serve(As(http.StatusOK, "application/json", set))
 		change["jwks_uri"] = k.KeySet.URL
 	} else {
-		change["jwks"] = json.RawMessage(set)
+		change["jwks"] = set
 	}
 	k.Document.Serve(AsJSON(d.document(ctx, k.ID, change)))
 	return nil

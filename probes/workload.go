@@ -69,7 +69,7 @@ func (d *Deployment) WorkloadRequest(ctx context.Context, assertion string, muta
 
 // postTo sends a token request to the endpoint as it stands.
 func (d *Deployment) postTo(ctx context.Context, endpoint string, form *Form, c *Client) (*Tokens, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(url.Values(form.Values).Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Values.Encode()))
 	if err != nil {
 		return nil, err
 	}

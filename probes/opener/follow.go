@@ -32,7 +32,7 @@ func Follow(ctx context.Context, request *url.URL) (*url.URL, error) {
 	callback := request.Query().Get("redirect_uri")
 	at := request
 	for range maxHops {
-		answer, err := get(ctx, at)
+		answer, err := get(ctx, at) //nolint:bodyclose // get has closed it
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +63,7 @@ func Deliver(ctx context.Context, callback *url.URL) error {
 	}
 	// A client may begin to listen after it has shown the URL: a user takes longer.
 	for late := time.Now().Add(patience); ; {
-		_, err := get(ctx, callback)
+		_, err := get(ctx, callback) //nolint:bodyclose // get has closed it
 		if !errors.Is(err, syscall.ECONNREFUSED) || time.Now().After(late) {
 			return err
 		}

@@ -133,7 +133,7 @@ func head(file string) ([]byte, error) {
 	content := make([]byte, maxURL)
 	n, err := f.Read(content)
 	if n == 0 && err != nil {
-		return nil, nil //nolint:nilerr // it was called without arguments
+		return nil, nil // it was called without arguments
 	}
 	return content[:n], nil
 }

@@ -46,8 +46,8 @@ func fails(format string, args ...any) Verdict {
 // notReached says that the client never did what the check is about.
 func notReached(what string) Verdict { return Verdict{Outcome: reports.Inconclusive, Message: what} }
 
-func notApplicable(format string, args ...any) Verdict {
-	return Verdict{Outcome: reports.NotApplicable, Message: fmt.Sprintf(format, args...)}
+func notApplicable(why string) Verdict {
+	return Verdict{Outcome: reports.NotApplicable, Message: why}
 }
 
 var catalogue []*Check

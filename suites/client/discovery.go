@@ -198,7 +198,7 @@ var (
 	})
 )
 
-func refusesPKCE(id, title, row string, in *Situation, defect testclient.Defect) *Check {
+func refusesPKCE(id, title, row string, in *Situation, defect testclient.Defect) *Check { //nolint:unparam // a declaration
 	return Register(Check{
 		ID: id, Title: title, Area: suites.PKCE, Level: suites.Must, Severity: suites.Medium,
 		Cites: []suites.Cite{{Doc: spec, Section: "Authorization, Authorization Code Protection"}}, Covers: []string{row},

@@ -54,7 +54,7 @@ func keepsCode(why string) func(*Trace) Verdict {
 	}
 }
 
-func issCheck(id, title string, row string, in *Situation, why string, defects ...testclient.Defect) *Check {
+func issCheck(id, title string, row string, in *Situation, why string, defects ...testclient.Defect) *Check { //nolint:unparam // a declaration
 	return Register(Check{
 		ID: id, Title: title, Area: suites.IssuerCheck, Level: suites.Must, Severity: suites.High, Since: in.Since,
 		Cites: []suites.Cite{{Doc: "RFC 9207", Section: "2.4"}, {Doc: spec, Section: auth}}, Covers: []string{row},

@@ -12,7 +12,7 @@ import (
 	"github.com/mcpassay/mcpassay/suites"
 )
 
-func resourceCheck(id, title, row, nothing string, requests func(*Trace) []*Request, defects ...testclient.Defect) *Check {
+func resourceCheck(id, title, row, nothing string, requests func(*Trace) []*Request, defects ...testclient.Defect) *Check { //nolint:unparam // a declaration
 	return Register(Check{
 		ID: id, Title: title, Area: suites.Resource, Level: suites.Must, Severity: suites.High,
 		Cites: []suites.Cite{{Doc: "RFC 8707", Section: "2"}, {Doc: spec, Section: "Authorization, Resource Parameter Implementation"}},
@@ -119,7 +119,7 @@ var _ = Register(Check{
 
 // The situations of scopes.
 var (
-	scopeNotChallenged = Declare(Situation{
+	_ = Declare(Situation{
 		ID: "scope-not-challenged", Doc: "names no scope in its challenge", Ends: Works,
 		Contract: "auth/scope-from-scopes-supported", Shape: with(fault.ChallengeNoScope),
 	})
