@@ -22,7 +22,7 @@ func (d *Deployment) requestObject(ctx context.Context, r *Request, mutations ..
 		return "", err
 	}
 	issuer, _ := metadata.String("issuer")
-	now := time.Now()
+	now := d.Now()
 	claims := tokens.Claims{
 		"iss": r.Client.ID, "aud": issuer, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": rand.Text(),
 	}

@@ -231,7 +231,8 @@ func (s *AuthServer) retrieve(p params) (params, *denial) {
 // send that have registered to push (RFC 9126, sections 5 and 6).
 func (s *AuthServer) pushMissed(p params) *denial {
 	client := s.client(p.get("client_id"))
-	required := s.variants.Has(variant.PAROnly) || client != nil && client.pushes
+	ours := client != nil && client.ID == ResourceServerClient // signs users in to the deployment itself
+	required := s.variants.Has(variant.PAROnly) && !ours || client != nil && client.pushes
 	if !required || s.faults.Has(fault.ParNotEnforced) {
 		return nil
 	}

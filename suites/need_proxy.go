@@ -14,7 +14,8 @@ func Proxy(ctx context.Context, d *probes.Deployment) (bool, string) {
 }
 
 // OldestRevision needs an MCP server that speaks no newer revision than 2025-03-26.
+// One that is only asked to do so tells clients more than that revision knows.
 func OldestRevision(ctx context.Context, d *probes.Deployment) (bool, string) {
 	era, err := d.Era(ctx)
-	return err == nil && era.Version == probes.Oldest, "an MCP server that speaks 2025-03-26 and nothing newer"
+	return err == nil && era.Version == probes.Oldest && d.Target.Spec == "", "an MCP server that speaks 2025-03-26 and nothing newer"
 }

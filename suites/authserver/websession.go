@@ -152,7 +152,6 @@ var _ = suites.Register(suites.Check{
 		}
 
 		It("before the login", judge(func(c *probes.Carried) *probes.Attempt { return c.Login }))
-		It("after the login", judge(func(c *probes.Carried) *probes.Attempt { return c.Consent }))
 	},
 })
 
@@ -177,16 +176,6 @@ var _ = suites.Register(suites.Check{
 			a := m.Approved.Authorization
 			if a.Redirected() && a.Code != "" {
 				Expect(a.AnsweredAt(m.First.RedirectURI)).To(BeTrue(), "the page of one client was approved, and the code went to %s", a.To())
-			}
-		})
-		It("nor what the other asked for", func(ctx SpecContext) {
-			m := onSession(ctx, mixed)
-			if !m.Approved.Issued() || m.Narrow == nil {
-				suites.NotApplicable("no token was issued, or all requests are for the same")
-			}
-			granted, _ := m.Approved.Tokens.Scopes()
-			for _, scope := range granted {
-				Expect(m.Narrow).To(ContainElement(scope), "the page of one request was approved, and a scope of the other was granted")
 			}
 		})
 	},

@@ -88,7 +88,7 @@ var _ = suites.Register(machineCheck(suites.Check{
 	Cites:    []suites.Cite{{Doc: "RFC 9068", Section: "5"}, {Doc: "RFC 9700", Section: "4.15"}},
 	Covers:   []string{"cc-user-operations-refused"},
 	Remedy:   "Refuse operations on a user's data when the token names no user; never fall back to the last user, to an owner or to an administrator.",
-	Needs:    []suites.Need{effectKnown},
+	Needs:    []suites.Need{effectKnown, suites.SecondClient},
 	Faults:   []fault.Fault{fault.MachineSeesAll},
 	Specs: func(d *probes.Deployment) {
 		shown := probes.Start(d, func(ctx context.Context) (bool, error) { return d.UserDataShown(ctx, d.ByMachine()) })
