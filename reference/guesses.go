@@ -19,7 +19,7 @@ type guessed struct {
 
 const (
 	maxGuessed  = 10
-	guessWindow = time.Minute
+	guessWindow = 5 * time.Minute
 )
 
 func (g guesses) tooMany(on string, now time.Time) bool {
