@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reports"
@@ -127,8 +128,14 @@ func (d *Deployment) link(ctx context.Context) (*Linking, error) {
 // talk is asked to go then: nowhere, if that was enough.
 func (t *talk) linkAs(ctx context.Context, address string, who User) (string, error) {
 	v := Visit{URL: address, RedirectURI: LoopbackRedirect, User: who, Steps: t.d.Target.Steps}
-	if _, err := t.d.visitBy(ctx, v, t.d.agent.Authorize); err != nil {
+	landing, err := t.d.visitBy(ctx, v, t.d.agent.Authorize)
+	if err != nil {
 		return "", t.d.authorizeTrouble(err)
+	}
+	// The resource server asks the authorization server in turn, and may have been
+	// the one that was told to wait.
+	if landing != nil && landing.Page != nil && slices.Contains([]int{http.StatusTooManyRequests, http.StatusServiceUnavailable}, landing.Page.Status) {
+		return "", fmt.Errorf("signing in at the URL ended with status %d: %w", landing.Page.Status, wire.ErrLimited)
 	}
 	return t.linkURL(ctx)
 }

@@ -41,8 +41,7 @@ func TestVariants(t *testing.T) {
 			}
 			for i := range report.Results {
 				r := &report.Results[i]
-				excused := behindEdge[v] && r.Owner == reports.Edge ||
-					v == variant.RateLimited && (r.BlockedBy == "link" || r.BlockedBy == "network") // a wait for the limit that became too long
+				excused := behindEdge[v] && r.Owner == reports.Edge
 				if r.Outcome == reports.Fail || r.Outcome == reports.Inconclusive && !excused {
 					t.Error(describe(r))
 				}
