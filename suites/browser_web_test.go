@@ -16,6 +16,7 @@ import (
 // matrix, which has none, finds them inapplicable; TestMutantsInBrowser proves them.
 var judgedInBrowser = map[string]bool{
 	"as-pages-not-framed": true, "as-xss-client-metadata": true, "as-xss-request-parameters": true,
+	"as-consent-facts": true,
 }
 
 // alsoInBrowser are checks that the kill matrix proves, but that rest on what
@@ -29,7 +30,7 @@ var alsoInBrowser = map[string][]fault.Fault{
 	"as-session-cookie-attributes": {fault.CookieScriptable},
 	"as-pages-leak-nothing":        {fault.PagesThirdParty},
 	"as-transaction-browser-bound": {fault.TransactionAnywhere},
-	"as-transactions-apart":        {fault.TransactionPerBrowser},
+	"as-transactions-apart":        {fault.TransactionPerBrowser, fault.TransactionScopeLatest},
 	"as-consent-silent-code":       {fault.ConsentRemembered},
 	"as-return-parameters":         {fault.PagesReturn},
 }
