@@ -211,6 +211,8 @@ func (s *AuthServer) sameSite(name string) http.SameSite {
 		return http.SameSiteNoneMode
 	case s.faults.Has(fault.CookieEverySite) && name == sessionCookie:
 		return 0
+	case s.variants.Has(variant.WebMessage): // for the frames of clients
+		return http.SameSiteNoneMode
 	}
 	return http.SameSiteLaxMode
 }
