@@ -94,12 +94,20 @@ func (d *Deployment) RaceDevice(ctx context.Context) (*OnceRace, error) {
 }
 
 func (d *Deployment) deviceRound(ctx context.Context, r *OnceRace) error {
-	s, asked, err := d.askedByDevice(ctx)
+	asked, err := d.AskAsDevice(ctx)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	if _, err := s.pages(wire.For(ctx, "control"), asked); err != nil {
+	if asked.Complete == "" {
+		return ErrNoComplete
+	}
+	who := d.user()
+	if len(d.Target.Users) > 1 {
+		who = d.Target.Users[1] // the first may have guessed too many user codes
+	}
+	if _, err := seated(ctx, d, func(s *Sitting) (*Authorization, error) {
+		return s.pages(wire.For(ctx, "control"), asked, By(who))
+	}); err != nil {
 		return err
 	}
 	form := url.Values{"grant_type": {deviceGrant}, "device_code": {asked.Code}}
@@ -115,7 +123,7 @@ func (d *Deployment) deviceRound(ctx context.Context, r *OnceRace) error {
 	}
 	switch len(r.Issued) {
 	case 0:
-		return &Blocked{By: "as-device-polling", Owner: reports.AuthServer, Err: errors.New("of several polls at once for a device that was approved none gave tokens")}
+		return &Blocked{Owner: reports.AuthServer, Err: errors.New("of several polls at once for a device that its user was to approve none gave tokens")}
 	case 1:
 		return nil
 	}
