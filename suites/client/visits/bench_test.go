@@ -155,4 +155,3 @@ func (b *bench) connect(t *testing.T, v *visit, defects ...testclient.Defect) {
 		URL: v.offer.URL, Revision: string(v.offer.Revision), Context: v.offer.Context, Defects: defects, Transport: b.client.Transport,
 	})
 }
-

@@ -172,17 +172,17 @@ func (t *tenant) situationPath(in *client.Situation) string { return t.path() + 
 // readProfile reads what a visitor says of the client.
 func readProfile(form url.Values) (p profile, problem string) {
 	p = profile{
-		name: strings.TrimSpace(form.Get("name")), revision: suites.Revision(form.Get("revision")),
+		name: visible(strings.TrimSpace(form.Get("name")), 4*maxName), revision: suites.Revision(form.Get("revision")),
 		attended: form.Get("consent") != "none",
 	}
 	if uri := strings.TrimSpace(form.Get("redirect_uri")); uri != "" {
-		p.redirects = []string{uri}
+		p.redirects = []string{visible(uri, maxRedirect)}
 		if !isRedirectURI(uri) {
 			return p, "The redirect URI is not one: it has to be a whole URI without a fragment, such as https://client.example/callback."
 		}
 	}
 	switch {
-	case !utf8.ValidString(p.name) || utf8.RuneCountInString(p.name) > maxName:
+	case utf8.RuneCountInString(p.name) > maxName:
 		return p, "The name of the client is too long."
 	case !slices.Contains(suites.Revisions, p.revision):
 		return p, "There is no such revision of MCP."
@@ -194,7 +194,7 @@ func readProfile(form url.Values) (p profile, problem string) {
 // section 2.3), and a browser would run nothing there.
 func isRedirectURI(uri string) bool {
 	u, err := url.Parse(uri)
-	if err != nil || len(uri) > maxRedirect || u.Scheme == "" || strings.Contains(uri, "#") || u.User != nil {
+	if err != nil || len(uri) > maxRedirect || visible(uri, maxRedirect) != uri || u.Scheme == "" || strings.Contains(uri, "#") || u.User != nil {
 		return false
 	}
 	switch strings.ToLower(u.Scheme) {

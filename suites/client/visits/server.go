@@ -34,6 +34,8 @@ type Options struct {
 	Revision suites.Revision                                   // what visitors are offered first; default: the newest
 	Tool     string                                            // name and version of this program
 	Seal     func(statement []byte) (signed string, err error) // nil: no statements
+
+	now func() time.Time // only tests have another than the system's
 }
 
 // A Server serves pages and deployments.
@@ -45,7 +47,6 @@ type Server struct {
 	names   *names // nil: ports
 	pages   http.Handler
 	arrival *rate.Limiter
-	now     func() time.Time
 
 	mu      sync.Mutex
 	tenants map[string]*tenant // by id
@@ -61,8 +62,11 @@ func New(o Options) (*Server, error) {
 		o.Revision = suites.Revisions[len(suites.Revisions)-1]
 	}
 	o.setDefaults()
+	if o.now == nil {
+		o.now = time.Now
+	}
 	s := &Server{
-		Options: o, now: time.Now, tenants: map[string]*tenant{}, arrival: rate.NewLimiter(rate.Every(time.Second), 10),
+		Options: o, tenants: map[string]*tenant{}, arrival: rate.NewLimiter(rate.Every(time.Second), 10),
 		grounds: client.Grounds{Named: o.Ports == nil, Remote: o.Remote},
 	}
 	if o.Ports != nil {

@@ -87,3 +87,6 @@ func find(t *testing.T, id string) *client.Situation {
 	t.Fatalf("there is no situation %q", id)
 	return nil
 }
+
+// ordinary is a situation without anything special about it.
+func ordinary(t *testing.T) *client.Situation { return find(t, "sound") }
