@@ -27,6 +27,7 @@ type bench struct {
 	*Server
 	base   string
 	client *http.Client // follows no redirects
+	keys   []string     // by which browsers know the certificates
 }
 
 // run serves for a test. With names it speaks TLS, under a certificate that it was
@@ -41,9 +42,10 @@ func run(t *testing.T, named bool, change func(*Options)) *bench {
 	o := Options{Base: &url.URL{Scheme: "http", Host: "localhost:" + port}, Ports: &Ports{Address: "127.0.0.1"}, Tool: "mcpassay test"}
 	var config *tls.Config
 	var roots *x509.CertPool
+	var keys []string
 	if named {
 		o.Base, o.Ports, o.Remote = &url.URL{Scheme: "https", Host: "assay.localhost:" + port}, nil, true
-		config, roots = certified(t, "assay.localhost", "*.assay.localhost")
+		config, roots, keys = certified(t, "assay.localhost", "*.assay.localhost")
 	}
 	if change != nil {
 		change(&o)
@@ -73,10 +75,10 @@ func run(t *testing.T, named bool, change func(*Options)) *bench {
 	return &bench{s, o.Base.String(), &http.Client{
 		Transport: transport, Timeout: 30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}, keys}
 }
 
-func certified(t *testing.T, hosts ...string) (*tls.Config, *x509.CertPool) {
+func certified(t *testing.T, hosts ...string) (*tls.Config, *x509.CertPool, []string) {
 	t.Helper()
 	authority, err := certs.New()
 	if err != nil {
@@ -86,7 +88,7 @@ func certified(t *testing.T, hosts ...string) (*tls.Config, *x509.CertPool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, authority.Pool()
+	return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, authority.Pool(), []string{authority.KeyDigest()}
 }
 
 // get fetches a page.
