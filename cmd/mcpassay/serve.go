@@ -80,23 +80,23 @@ func (c *serveCommand) serve(ctx context.Context, out *output) error {
 	if err != nil {
 		return usagef("--public-url: %w", err)
 	}
-	if err := c.announce(out, options, signer); err != nil {
+	if err := c.announce(out, l.Addr(), options, signer); err != nil {
 		return err
 	}
 	return server.Run(ctx, l, config)
 }
 
 // announce says where the pages are.
-func (c *serveCommand) announce(out *output, o *visits.Options, signer *tokens.Signer) error {
+func (c *serveCommand) announce(out *output, at net.Addr, o *visits.Options, signer *tokens.Signer) error {
 	public, err := signer.PublicJWK()
 	if err != nil {
 		return err
 	}
-	at := ""
-	if o.Ports == nil {
-		at = "servers at names below " + o.Base.Hostname() + "\n"
+	servers := "servers   at names below " + o.Base.Hostname()
+	if o.Ports != nil {
+		servers = "servers   at ports of " + o.Base.Hostname()
 	}
-	_, err = fmt.Fprintf(out.stdout, "pages at %s/\n%sstatements are signed with the key %s\n", o.Base, at, public)
+	_, err = fmt.Fprintf(out.stdout, "pages     %s/\n%s\nlistening at %s\nstatements are signed with the key %s\n", o.Base, servers, at, public)
 	return err
 }
 

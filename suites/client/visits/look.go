@@ -1,10 +1,12 @@
 package visits
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,6 +58,9 @@ const (
 	markNeutral = "neutral"
 )
 
+// rank is the order of verdicts that do not change any more.
+var rank = map[string]int{markBad: 0, markGood: 1, markNeutral: 2}
+
 // look says how the visit looks. What was said of what has been seen is kept.
 func (v *visit) look() *shown {
 	live, full, seen := v.live.Load(), v.full.Load(), 0
@@ -80,6 +85,9 @@ func (v *visit) look() *shown {
 	}
 	for _, j := range t.Judgements() {
 		s.Checks = append(s.Checks, checkOf(j, s.Open))
+	}
+	if !s.Open {
+		slices.SortStableFunc(s.Checks, func(a, b check) int { return cmp.Compare(rank[a.Mark], rank[b.Mark]) })
 	}
 	if full {
 		s.Note = "More was sent than is kept of one situation. What came later was turned away."

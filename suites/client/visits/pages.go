@@ -75,7 +75,7 @@ func (s *Server) showOverview(w http.ResponseWriter, _ *http.Request, t *tenant)
 			{"Your client is to stop", "Something is wrong here, or hostile. Your client is right if it refuses to go on.", nil},
 		},
 	}
-	for _, in := range s.grounds.Situations(t.revision) {
+	for _, in := range s.situations(t) {
 		r := row{Path: t.situationPath(in), Title: docOf(in), Word: "not tried yet", Mark: markNeutral}
 		page.All++
 		if v := t.visit(in); v != nil {
@@ -94,6 +94,22 @@ func (s *Server) showOverview(w http.ResponseWriter, _ *http.Request, t *tenant)
 		g.Rows = append(g.Rows, r)
 	}
 	s.show(w, http.StatusOK, "overview.html", page)
+}
+
+// situations are those of a tenant. The sound one comes first: a client that does
+// not get through there is not ready for the others.
+func (s *Server) situations(t *tenant) []*client.Situation {
+	all := s.grounds.Situations(t.revision)
+	slices.SortStableFunc(all, func(a, b *client.Situation) int {
+		switch client.Sound {
+		case a:
+			return -1
+		case b:
+			return 1
+		}
+		return 0
+	})
+	return all
 }
 
 // findings are what failed in a situation.
@@ -143,7 +159,7 @@ func (s *Server) after(t *tenant, in *client.Situation) *row {
 	var first, next *row
 	passed := false
 	for _, ends := range []client.Ending{client.Works, client.Refuses} {
-		for _, other := range s.grounds.Situations(t.revision) {
+		for _, other := range s.situations(t) {
 			switch {
 			case other.Ends != ends:
 			case other == in:
