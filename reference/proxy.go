@@ -54,7 +54,7 @@ func (s *Server) federate(as *AuthServer, users []User) error {
 	}
 	c := &Client{
 		ID: proxyClient, Name: "Notes", AuthMethod: authBasic, Secret: secret(), GrantTypes: []string{grantCode},
-		RedirectURIs: []string{as.issuer + callbackPath}, Scopes: []string{upstreamScope}, registered: idp.now(),
+		RedirectURIs: []string{as.at(callbackPath)}, Scopes: []string{upstreamScope}, registered: idp.now(),
 		needsNoConsent: true, // the user has agreed to us once, and is not asked again
 	}
 	idp.preset[c.ID] = c

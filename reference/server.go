@@ -34,6 +34,7 @@ type Options struct {
 	Origin     string                                 // that the resource server is reached at through another server; empty: its own
 	Around     func(Party, http.Handler) http.Handler // put in front of each server, behind the observer; nil: nothing
 	ForClients *ClientLab                             // what is there only for clients under test
+	Layout     Layout                                 // where things are
 
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours

@@ -28,6 +28,15 @@ type Situation struct {
 	Doc  string // completes the sentence "a deployment that …"
 	Ends Ending
 
+	// Profile is the shape of deployments that the situation is about; empty: it
+	// has one fault or one oddity.
+	Profile string
+	// Apart says that only checks that name the situation are judged in it: a
+	// client need not cope with it to keep the rules.
+	Apart bool
+	// Chance draws quirks from the seed of the run.
+	Chance bool
+
 	// Contract is the name under which test fixtures know the situation. They
 	// exit on names they do not know, so a situation of ours that the contract
 	// does not have borrows a general one.

@@ -47,16 +47,17 @@ func (s *Stage) sightings() []*reference.Observation {
 	return all
 }
 
+func (s *Stage) around(f front) func(reference.Party, http.Handler) http.Handler {
+	if f == nil {
+		return nil
+	}
+	return func(party reference.Party, next http.Handler) http.Handler { return f(s, party, next) }
+}
+
 // begin starts the deployment, and a second one if the situation has one.
 func (s *Stage) begin() error {
 	s.Lab.Observe = s.observe
-	around := func(f front) func(reference.Party, http.Handler) http.Handler {
-		if f == nil {
-			return nil
-		}
-		return func(party reference.Party, next http.Handler) http.Handler { return f(s, party, next) }
-	}
-	s.Lab.Around = around(s.Lab.Front)
+	s.Lab.Around = s.around(s.Lab.Front)
 	var err error
 	if s.Server, err = reference.Start(s.Lab.Options); err != nil {
 		return err
@@ -69,7 +70,7 @@ func (s *Stage) begin() error {
 		return err
 	}
 	s.Other, err = reference.Start(reference.Options{
-		Host: s.Lab.Host, Origin: endpoint.Scheme + "://" + endpoint.Host, ForClients: s.Lab.ForClients, Around: around(s.Lab.OtherFront),
+		Host: s.Lab.Host, Origin: endpoint.Scheme + "://" + endpoint.Host, ForClients: s.Lab.ForClients, Around: s.around(s.Lab.OtherFront),
 		Observe: func(x *reference.Observation) {
 			switch x.Party {
 			case reference.PartyAuthServer:
@@ -105,6 +106,10 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	if in.Shape != nil {
 		in.Shape(s.Lab)
 	}
+	quirks := o.draw(in)
+	for _, q := range quirks {
+		s.Lab.stand(q.front())
+	}
 	for i := range s.Lab.Clients {
 		s.Lab.Clients[i].RedirectURIs = slices.Concat(s.Lab.Clients[i].RedirectURIs, o.Redirects)
 	}
@@ -126,7 +131,7 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	}
 	trace = &Trace{
 		Situation: in, Revision: o.Revision, Resource: offer.URL, Issuer: s.Server.AuthServer.Issuer(),
-		Context: offer.Context, Exit: exit, Seen: s.sightings(),
+		Layout: s.Lab.Layout, Quirks: idsOf(quirks), Context: offer.Context, Exit: exit, Seen: s.sightings(),
 	}
 	if s.Other != nil {
 		trace.OtherIssuer = s.Other.AuthServer.Issuer()
