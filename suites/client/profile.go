@@ -13,8 +13,8 @@ type Profile struct {
 	ID  string // stable, in kebab case; names the shape
 	Doc string // completes the sentence "a deployment shaped like one …"
 
-	what   profiled
-	badDay *Situation
+	what          profiled
+	plain, badDay *Situation
 }
 
 // profiled says how the deployment of a profile is made, and what clients are told
@@ -33,9 +33,9 @@ var profiles []*Profile
 func shapedLike(id, doc string, what profiled) *Profile {
 	p := &Profile{ID: id, Doc: doc, what: what}
 	profiles = append(profiles, p)
-	p.declare(Situation{ID: id, Doc: "is shaped like one " + doc, Ends: Works})
+	p.plain = p.declare(Situation{ID: id, Doc: "is shaped like one " + doc, Ends: Works})
 	p.badDay = p.declare(Situation{
-		ID: id + "-bad-day", Doc: "is shaped like one " + doc + ", on a bad day", Ends: Works, Apart: true, Chance: true,
+		ID: id + "-bad-day", Doc: "is shaped like one " + doc + ", on a bad day", Ends: Works, Apart: true, Base: p.plain, Chance: true,
 	})
 	return p
 }

@@ -165,6 +165,9 @@ func (c *Check) verdicts(in []*Situation, traces map[string]*Trace) map[string]V
 	for _, s := range in {
 		if t := traces[s.ID]; t != nil {
 			v := c.Judge(t)
+			if base := traces[s.baseID()]; base != nil && !base.servedAtLast() && v.Outcome == reports.Fail {
+				v = notReached("the client does not get through before a deployment that " + base.Situation.Doc)
+			}
 			if v.Outcome == reports.Fail && c.Level != suites.Must {
 				v.Outcome = reports.Warn
 			}

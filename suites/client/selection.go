@@ -41,7 +41,12 @@ func (o *Options) situations(c *Check) []*Situation {
 func (o *Options) needed(checks []*Check) []*Situation {
 	var all []*Situation
 	for _, c := range checks {
-		all = append(all, o.situations(c)...)
+		for _, s := range o.situations(c) {
+			all = append(all, s)
+			if s.Base != nil {
+				all = append(all, s.Base)
+			}
+		}
 	}
 	slices.SortFunc(all, func(a, b *Situation) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.Compact(all)

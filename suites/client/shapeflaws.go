@@ -35,7 +35,7 @@ var (
 		},
 	})
 	unbalancedQuote = phantomTokens.declare(Situation{
-		ID: "phantom-token-unbalanced-quote", Doc: "ends its challenges with a quotation mark too many", Ends: Works, Apart: true,
+		ID: "phantom-token-unbalanced-quote", Doc: "ends its challenges with a quotation mark too many", Ends: Works, Apart: true, Base: phantomTokens.plain,
 		Shape: func(l *Lab) {
 			l.stand(reword(func(_ *http.Request, x *refusal) {
 				for i := range x.Challenges {
@@ -79,7 +79,7 @@ var (
 		Shape: with(fault.DiscoveryNoPKCE), Reached: sawMetadata,
 	})
 	bareRefusal = agentIdentities.declare(Situation{
-		ID: "agent-identity-bare-refusal", Doc: "challenges clients without a token only: a token that it no longer takes is answered 401 and nothing else", Ends: Works, Apart: true,
+		ID: "agent-identity-bare-refusal", Doc: "challenges clients without a token only: a token that it no longer takes is answered 401 and nothing else", Ends: Works, Apart: true, Base: tokenDies,
 		Reached: func(t *Trace) bool { return t.refusedTokens() > 0 },
 		Shape: func(l *Lab) {
 			l.stand(firstTokenDies())
@@ -204,9 +204,25 @@ var _ = Register(Check{
 			return notReached("the client never came to the MCP server")
 		case t.Situation.Reached != nil && !t.Situation.Reached(t):
 			return notReached("the client did not come to what is irregular")
-		case !t.Served():
+		case !t.servedAtLast():
 			return fails("the client gave up%s", t.ended())
 		}
 		return passes()
 	},
 })
+
+// servedAtLast tells whether the client was served after the last of its tokens
+// was refused.
+func (t *Trace) servedAtLast() bool {
+	served := false
+	for _, r := range t.messages() {
+		switch {
+		case r.bearer() == "":
+		case r.Status == http.StatusUnauthorized:
+			served = false
+		case r.Status == http.StatusOK && strings.HasPrefix(r.message().Method, "tools/"):
+			served = true
+		}
+	}
+	return served
+}
