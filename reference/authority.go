@@ -59,6 +59,7 @@ type authorityMetadata struct {
 	Authorization string `json:"authorization_endpoint"`
 	Token         string `json:"token_endpoint"`
 	Introspection string `json:"introspection_endpoint"`
+	Pushed        string `json:"pushed_authorization_request_endpoint"`
 }
 
 func newAuthority(issuer, secret string) *authority {
@@ -259,6 +260,11 @@ func (a *authority) ask(ctx context.Context, endpoint func(*authorityMetadata) s
 
 // askFor does the same for an answer of any media type.
 func (a *authority) askFor(ctx context.Context, endpoint func(*authorityMetadata) string, form url.Values, accept string) ([]byte, error) {
+	return a.post(ctx, endpoint, form, accept, http.StatusOK)
+}
+
+// post does the same where another status than 200 means that it worked.
+func (a *authority) post(ctx context.Context, endpoint func(*authorityMetadata) string, form url.Values, accept string, status int) ([]byte, error) {
 	a.mu.Lock()
 	m, err := a.describe(ctx)
 	a.mu.Unlock()
@@ -272,7 +278,7 @@ func (a *authority) askFor(ctx context.Context, endpoint func(*authorityMetadata
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", accept)
 	req.SetBasicAuth(url.QueryEscape(a.client), url.QueryEscape(a.secret)) // RFC 6749, section 2.3.1
-	return a.do(req)
+	return a.do(req, status)
 }
 
 func (a *authority) fetch(ctx context.Context, address string) ([]byte, error) {
@@ -281,11 +287,11 @@ func (a *authority) fetch(ctx context.Context, address string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 	req.Header.Set("Accept", "application/json")
-	return a.do(req)
+	return a.do(req, http.StatusOK)
 }
 
-// do returns the bounded body of a 200 answer.
-func (a *authority) do(req *http.Request) ([]byte, error) {
+// do returns the bounded body of an answer with the status.
+func (a *authority) do(req *http.Request, status int) ([]byte, error) {
 	res, err := a.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
@@ -296,7 +302,7 @@ func (a *authority) do(req *http.Request) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 	switch res.StatusCode {
-	case http.StatusOK:
+	case status:
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return nil, fmt.Errorf("%w: %w: %s answered %d", errUnavailable, errBusy, req.URL.Path, res.StatusCode)
 	default:

@@ -3,7 +3,9 @@ package reference
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -207,10 +209,35 @@ func (a *authority) signIn(ctx context.Context, redirectURI string, one connecti
 	if err != nil {
 		return "", err
 	}
-	return m.Authorization + "?" + url.Values{
+	asked, err := a.push(ctx, m, url.Values{
 		"response_type": {"code"}, "client_id": {a.client}, "redirect_uri": {redirectURI}, "scope": {scopeRead}, "resource": {resource},
 		"state": {one.state}, "code_challenge": {challengeFor(one.verifier)}, "code_challenge_method": {"S256"},
-	}.Encode(), nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return m.Authorization + "?" + asked.Encode(), nil
+}
+
+// push lodges an authorization request with the authorization server, where that
+// takes pushed ones, and returns what is left for the browser (RFC 9126, sections
+// 2 and 4): as a client that can prove who it is we leave nothing to be changed
+// on the way.
+func (a *authority) push(ctx context.Context, m *authorityMetadata, request url.Values) (url.Values, error) {
+	if m.Pushed == "" {
+		return request, nil
+	}
+	body, err := a.post(ctx, func(m *authorityMetadata) string { return m.Pushed }, request, "application/json", http.StatusCreated)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		URI string `json:"request_uri"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || answer.URI == "" {
+		return nil, fmt.Errorf("%w: the pushed request got no request_uri", errUnavailable)
+	}
+	return url.Values{"client_id": {a.client}, "request_uri": {answer.URI}}, nil
 }
 
 // redeem exchanges the code of a sign-in for the access token that tells who it was.

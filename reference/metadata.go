@@ -118,6 +118,9 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	if s.readsDocuments() {
 		document["client_id_metadata_document_supported"] = true
 	}
+	if s.options.provider {
+		document["userinfo_endpoint"] = s.issuer + "/userinfo"
+	}
 	if s.options.lab {
 		document["scopes_supported"] = []string{scopeOpenID, scopeOffline}
 	}

@@ -60,7 +60,7 @@ func (s *AuthServer) write(w http.ResponseWriter, next step) {
 		s.sendBrowser(w, next)
 		return
 	}
-	if s.leadsAnywhere && next.formTarget != "" {
+	if s.options.provider && next.formTarget != "" {
 		next.formTarget = "*"
 	}
 	nonce := secret()

@@ -45,6 +45,8 @@ type session struct {
 	since time.Time
 	// agreed remembers what the user has agreed to; see consentKey.
 	agreed map[string]bool
+
+	delegated *delegation // by the identity provider, if that signed the user in
 }
 
 const sessionLifetime = 8 * time.Hour
