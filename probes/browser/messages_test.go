@@ -23,7 +23,7 @@ func TestMessages(t *testing.T) {
 	b := launch(t, browser.Options{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, posts, probes.AttackerOrigin)
+		_, _ = fmt.Fprintf(w, posts, probes.AttackerOrigin)
 	}))
 	t.Cleanup(server.Close)
 	for name, v := range map[string]probes.Visit{"window": {Popup: true}, "frame": {Framed: true}} {
