@@ -50,7 +50,7 @@ var (
 	_ = Declare(Situation{
 		ID: "audience-list", Doc: "issues tokens whose aud is a list", Ends: Works, Shape: shaped(variant.AudienceArray),
 	})
-	_ = Declare(Situation{
+	opaque = Declare(Situation{
 		ID: "opaque-tokens", Doc: "issues opaque access tokens", Ends: Works, Shape: shaped(variant.OpaqueTokens),
 	})
 	_ = Declare(Situation{

@@ -159,6 +159,8 @@ func (t *Trace) cell() Cell {
 		return CellNotReached
 	case t.Situation.Ends == Works && t.Served():
 		return CellWorks
+	case t.Situation.MayRefuse:
+		return CellRefuses
 	case t.Situation.Ends == Works:
 		return CellGivesUp
 	case t.Situation.Proceeded != nil && t.Situation.Proceeded(t), t.Situation.Proceeded == nil && t.Served():

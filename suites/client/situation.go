@@ -33,6 +33,10 @@ type Situation struct {
 	// does not have borrows a general one.
 	Contract string
 
+	// MayRefuse says that a client that works here could as well stop, by another
+	// reading of the rules.
+	MayRefuse bool
+
 	Since, Until suites.Revision        // of MCP; empty: from the first, to the newest
 	Shape        func(*Lab)             // makes the deployment; nil: a sound one
 	Reached      func(*Trace) bool      // tells whether the client met what is special; nil: once it met the deployment at all

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/mcpassay/mcpassay/reference"
+	"github.com/mcpassay/mcpassay/suites"
 )
 
 // A Stage is the deployment of a situation while a client is in front of it.
@@ -56,6 +57,9 @@ func (s *Stage) begin() error {
 		}
 		return func(party reference.Party, next http.Handler) http.Handler { return f(s, party, next) }
 	}
+	if s.Lab.BaseURL != "" {
+		s.Lab.Front = both(describedAtBase, s.Lab.Front)
+	}
 	s.Lab.Around = around(s.Lab.Front)
 	var err error
 	if s.Server, err = reference.Start(s.Lab.Options); err != nil {
@@ -102,6 +106,9 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	s := &Stage{Lab: &Lab{Revision: o.Revision, Options: reference.Options{
 		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision)},
 	}}}
+	if o.Revision == suites.V20250326 {
+		s.Lab.atBaseURL()
+	}
 	if in.Shape != nil {
 		in.Shape(s.Lab)
 	}
