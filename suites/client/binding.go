@@ -23,8 +23,8 @@ var misbound = Declare(Situation{
 		l.OtherFront = tokens.record()
 	},
 	Context:   configured,
-	Reached:   func(t *Trace) bool { return t.readResourceMetadata() },
-	Proceeded: func(t *Trace) bool { return t.offeredElsewhere() != "" },
+	Reached:   (*Trace).readResourceMetadata,
+	Proceeded: (*Trace).offeredElsewhere,
 })
 
 // readResourceMetadata tells whether the client was given resource metadata.
@@ -32,19 +32,14 @@ func (t *Trace) readResourceMetadata() bool {
 	return slices.ContainsFunc(t.resourceMetadata(), func(r *Request) bool { return r.Status == http.StatusOK })
 }
 
-// offeredElsewhere is what of its configuration the client sent to the other
+// offeredElsewhere tells whether the client sent what it was told of to the other
 // authorization server.
-func (t *Trace) offeredElsewhere() string {
-	for _, r := range append(t.other(http.MethodGet, ""), t.other(http.MethodPost, "")...) {
+func (t *Trace) offeredElsewhere() bool {
+	return slices.ContainsFunc(append(t.other(http.MethodGet, ""), t.other(http.MethodPost, "")...), func(r *Request) bool {
 		id, secret, _ := r.basic()
-		switch {
-		case r.Params.Get("client_id") == t.Context["client_id"], id == t.Context["client_id"]:
-			return "client_id"
-		case secret == t.Context["client_secret"], strings.Contains(string(r.Body), t.Context["client_secret"]):
-			return "client_secret"
-		}
-	}
-	return ""
+		return slices.Contains([]string{id, r.Params.Get("client_id")}, t.Context["client_id"]) ||
+			slices.Contains([]string{secret, r.Params.Get("client_secret")}, t.Context["client_secret"])
+	})
 }
 
 var _ = Register(Check{
@@ -53,14 +48,14 @@ var _ = Register(Check{
 	Cites:  []suites.Cite{{Doc: spec, Section: "Client Registration, Authorization Server Binding"}},
 	Covers: []string{"client-prereg-mismatch-error"},
 	Remedy: "Keep the issuer beside configured credentials, compare it with that of the metadata, and end with an error that says so.",
-	In:     []*Situation{misbound}, Defects: []testclient.Defect{testclient.ConfigurationMisplaced, testclient.MismatchSilent},
+	In:     []*Situation{misbound}, Defects: []testclient.Defect{testclient.ConfigurationMisplaced, testclient.MismatchSilent, testclient.CredentialsShared},
 	Judge: func(t *Trace) Verdict {
 		if !t.readResourceMetadata() {
 			return notReached("the client fetched no resource metadata")
 		}
-		switch sent := t.offeredElsewhere(); {
-		case sent != "":
-			return fails("the %s that the client was told of was sent to another authorization server", sent)
+		switch {
+		case t.offeredElsewhere():
+			return fails("the registration that the client was told of was offered to another authorization server")
 		case len(t.other(http.MethodGet, "/authorize")) > 0:
 			return passes() // with a registration of its own
 		case t.Exit.Unheard:

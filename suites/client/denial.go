@@ -32,7 +32,7 @@ func deniedElsewhere(s *Stage, party reference.Party, next http.Handler) http.Ha
 		maps.Copy(w.Header(), answer.Header())
 		if to, err := url.Parse(w.Header().Get("Location")); err == nil && to.Query().Has("code") {
 			to.RawQuery = url.Values{
-				"error": {"access_denied"}, "error_description": {deniedWord}, "error_uri": {s.Server.Upstream.URL() + deniedPath},
+				"error": {"access_denied"}, "error_description": {deniedWord}, "error_uri": {origin(s.Server.Upstream.URL()) + deniedPath},
 				"state": to.Query()["state"], "iss": {"https://elsewhere.example"},
 			}.Encode()
 			w.Header().Set("Location", to.String())
@@ -58,12 +58,11 @@ func (t *Trace) heeded() string {
 	switch {
 	case visited, opened:
 		return "went to its error_uri"
-	case strings.Contains(t.Exit.Output, deniedWord):
-		return "showed its error_description"
-	case strings.Contains(t.Exit.Output, deniedPath):
-		return "showed its error_uri"
-	case strings.Contains(t.Exit.Output, "access_denied"):
-		return "showed its error"
+	}
+	for _, word := range []string{"access_denied", deniedWord, deniedPath} {
+		if strings.Contains(t.Exit.Output, word) {
+			return "showed what it says: " + word
+		}
 	}
 	return ""
 }

@@ -25,7 +25,7 @@ func isModern(r *http.Request) (body []byte, ok bool) {
 var (
 	versionRefused = Declare(Situation{
 		ID: "version-refused-once", Doc: "refuses the revision of the first message with a token, and names it among those that it speaks", Ends: Works,
-		MayRefuse: true, Since: suites.V20260728,
+		MayRefuse: (*Trace).endsAtRevision, Since: suites.V20260728,
 		Shape: func(l *Lab) {
 			var refused atomic.Bool
 			l.Front = atMessages(func(w http.ResponseWriter, body []byte) bool {
@@ -40,7 +40,7 @@ var (
 	})
 	olderEra = Declare(Situation{
 		ID: "older-era", Doc: "speaks no revision newer than 2025-11-25, and does not say so where it refuses one", Ends: Works,
-		MayRefuse: true, Since: suites.V20260728,
+		MayRefuse: (*Trace).endsAtRevision, Since: suites.V20260728,
 		Shape: func(l *Lab) {
 			l.ForClients.Revision = string(suites.V20251125)
 			l.Front = atMessages(func(w http.ResponseWriter, _ []byte) bool {
@@ -51,6 +51,17 @@ var (
 		Reached: func(t *Trace) bool { return t.badRequests() > 0 },
 	})
 )
+
+// endsAtRevision tells whether the last thing that the client was told is that its
+// revision is not spoken.
+func (t *Trace) endsAtRevision() bool {
+	sent, given := t.messages(), t.given("access_token")
+	if len(sent) == 0 || len(given) == 0 {
+		return false
+	}
+	last := sent[len(sent)-1]
+	return last.Status == http.StatusBadRequest && last.bearer() == given[0] && last.Header.Get("MCP-Protocol-Version") != ""
+}
 
 // atMessages lets answer deal with messages of the newer era that have a token.
 func atMessages(answer func(w http.ResponseWriter, body []byte) bool) front {
@@ -132,7 +143,7 @@ var _ = Register(Check{
 			return notReached("the client was never refused for want of a token")
 		case t.Situation != Sound && t.badRequests() == 0:
 			return notReached("the client sent no message with a token")
-		case t.Situation != Sound && !t.Served():
+		case t.stopped():
 			return notApplicable("the client speaks one era only, and stops")
 		}
 		return passes()

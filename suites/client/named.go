@@ -19,7 +19,10 @@ import (
 // may stop.
 var originResource = Declare(Situation{
 	ID: "prm-origin-resource", Doc: "publishes resource metadata at the root alone, which names its origin as the resource", Ends: Works,
-	MayRefuse: true, Since: suites.V20250618,
+	Since: suites.V20250618,
+	MayRefuse: func(t *Trace) bool {
+		return t.readResourceMetadata() && len(t.Authorizations())+len(t.Registrations())+t.withToken() == 0
+	},
 	Shape: func(l *Lab) {
 		shaped(variant.RootMetadataOnly)(l)
 		with(fault.PointerMissing)(l)
@@ -33,6 +36,17 @@ var originResource = Declare(Situation{
 // A slash at the end of an origin has a check of its own.
 func (t *Trace) isResource(value string) bool {
 	return value == t.Resource || t.Situation == originResource && strings.TrimSuffix(value, "/") == origin(t.Resource)
+}
+
+// withToken counts the calls that had a token.
+func (t *Trace) withToken() int {
+	n := 0
+	for _, r := range t.Calls() {
+		if r.Header.Get("Authorization") != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // respelled has the authorization server take the origin of the MCP server for its

@@ -80,6 +80,9 @@ var _ = Register(Check{
 				return passes()
 			}
 		}
+		if t.usesToken() {
+			return notReached("the client did not send its access token in the header")
+		}
 		return fails("the client was given an access token and did not use it")
 	},
 })
@@ -102,7 +105,7 @@ var _ = Register(Check{
 	Remedy: "Take the absence of refresh_token for what it is: ask the user again when the access token is refused.",
 	In:     []*Situation{noSecondToken},
 	Defects: []testclient.Defect{
-		testclient.RefreshAssumed, testclient.RefreshWithoutToken, testclient.TokenNeverReplaced,
+		testclient.RefreshAssumed, testclient.RefreshWithoutToken, testclient.TokenNeverReplaced, testclient.RefusalFinal,
 	},
 	Judge: func(t *Trace) Verdict {
 		switch n := t.refusedTokens(); {
@@ -110,7 +113,7 @@ var _ = Register(Check{
 			return notReached("the client was given no access token")
 		case len(t.grants("refresh_token")) > 0:
 			return fails("the client sent a refresh request although it had been given no refresh token")
-		case n == 0 && !t.Served():
+		case !t.usesToken():
 			return fails("the client ended when it got no refresh token%s", t.ended())
 		case n == 0:
 			return notReached("the client never called a tool with a token")

@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -75,7 +76,7 @@ var _ = Register(Check{
 	Cites:  []suites.Cite{{Doc: spec, Section: redirectConstraints}, {Doc: "RFC 7591", Section: "3.2.2"}},
 	Covers: []string{"client-dcr-rejection-handled"},
 	Remedy: "Take a refusal of the registration for the end, or change what it objects to; go on only with an id.",
-	In:     []*Situation{registrationRefused}, Defects: []testclient.Defect{testclient.RegistrationForced, testclient.RegistrationAssumed},
+	In:     []*Situation{registrationRefused}, Defects: []testclient.Defect{testclient.RegistrationForced, testclient.RegistrationVaried, testclient.RegistrationAssumed},
 	Judge: func(t *Trace) Verdict {
 		switch mishandled := t.mishandled(); {
 		case len(t.Registrations())+len(t.Authorizations()) == 0:
@@ -124,7 +125,7 @@ func (r *Request) registered() (said registered) {
 
 // isLoopback tells whether a redirect URI leads to the user's own machine.
 func isLoopback(u *url.URL) bool {
-	return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, strings.ToLower(u.Hostname()))
+	return strings.EqualFold(u.Hostname(), "localhost") || net.ParseIP(u.Hostname()).IsLoopback()
 }
 
 var _ = Register(Check{

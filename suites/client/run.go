@@ -159,7 +159,7 @@ func (t *Trace) cell() Cell {
 		return CellNotReached
 	case t.Situation.Ends == Works && t.Served():
 		return CellWorks
-	case t.Situation.MayRefuse:
+	case t.stopped():
 		return CellRefuses
 	case t.Situation.Ends == Works:
 		return CellGivesUp

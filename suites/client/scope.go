@@ -43,8 +43,9 @@ var (
 		Shape:    func(l *Lab) { l.Front = listing("upstream.read") },
 	})
 	stepUpUnlisted = Declare(Situation{
-		ID: "step-up-unlisted", Doc: "asks for a further scope that it does not list when a tool is called", Ends: Works, MayRefuse: true,
+		ID: "step-up-unlisted", Doc: "asks for a further scope that it does not list when a tool is called", Ends: Works,
 		Since: suites.V20251125, Contract: "auth/scope-step-up",
+		MayRefuse: func(t *Trace) bool { return t.forbidden() > 0 && len(t.Authorizations()) == 1 },
 		Shape: func(l *Lab) {
 			l.ForClients.TestToolScopes = []string{"notes.write"}
 			l.Front = listing("upstream.read")
@@ -119,7 +120,7 @@ var _ = Register(Check{
 	Level: suites.Must, Severity: suites.Medium, Since: suites.V20251125, Cites: []suites.Cite{{Doc: spec, Section: scopeSelection}},
 	Covers: []string{"client-challenge-authoritative"},
 	Remedy: "Ask for every scope of the challenge; do not compare them with scopes_supported.",
-	In:     []*Situation{unlisted, stepUpUnlisted}, Defects: []testclient.Defect{testclient.ScopesIntersected},
+	In:     []*Situation{unlisted, stepUpUnlisted}, Defects: []testclient.Defect{testclient.ScopesIntersected, testclient.ScopeAll, testclient.ScopeChallengeLost},
 	Judge: func(t *Trace) Verdict {
 		asked := t.Authorizations()
 		needed, request := "notes.read", 0

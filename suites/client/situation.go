@@ -33,9 +33,9 @@ type Situation struct {
 	// does not have borrows a general one.
 	Contract string
 
-	// MayRefuse says that a client that works here could as well stop, by another
-	// reading of the rules.
-	MayRefuse bool
+	// MayRefuse tells of a situation in which clients work whether one stopped where
+	// it may, by another reading of the rules; nil: nowhere.
+	MayRefuse func(*Trace) bool
 
 	Since, Until suites.Revision        // of MCP; empty: from the first, to the newest
 	Shape        func(*Lab)             // makes the deployment; nil: a sound one

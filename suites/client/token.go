@@ -132,7 +132,7 @@ var (
 
 var neverEnough = Declare(Situation{
 	ID: "step-up-in-vain", Doc: "asks for a further scope however often it was granted", Ends: Refuses, Contract: "auth/scope-retry-limit",
-	Since: suites.V20251125,
+	Since:     suites.V20251125,
 	Shape:     func(l *Lab) { l.ForClients.TestToolScopes, l.ForClients.NeverEnough = []string{"notes.write"}, true },
 	Reached:   func(t *Trace) bool { return t.forbidden() > 0 },
 	Proceeded: func(t *Trace) bool { return len(t.Authorizations()) > maxStepUps },
