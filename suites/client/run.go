@@ -179,6 +179,7 @@ func (c *Check) verdicts(r suites.Revision, traces map[string]*Trace) map[string
 			all[s.ID] = v
 		}
 	}
+	c.discount(all, traces)
 	return all
 }
 

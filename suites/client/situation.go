@@ -38,6 +38,10 @@ type Situation struct {
 	Reached      func(*Trace) bool      // tells whether the client met what is special; nil: once it met the deployment at all
 	Proceeded    func(*Trace) bool      // tells whether the client went too far; nil: if it was served
 	Context      func(*Stage) ContextOf // what fixtures are told; nil: nothing
+
+	// Extension is what a client has to implement to get anywhere here. No client
+	// has to, so only checks that name the situation judge in it.
+	Extension *Extension
 }
 
 // ContextOf is what a fixture is told beside the URL.
@@ -91,4 +95,7 @@ type Lab struct {
 	Moves bool
 	// OtherFront is Front of the second deployment.
 	OtherFront func(s *Stage, party reference.Party, next http.Handler) http.Handler
+
+	// Provider is the identity provider of the client's company; nil: there is none.
+	Provider *ProviderLab
 }
