@@ -219,7 +219,7 @@ var _ = Register(Check{
 			if slices.Contains(codes, code) {
 				return "one code was sent in two token requests"
 			}
-			if r.Status != http.StatusUnauthorized || r.text("error") != "invalid_client" {
+			if r.text("error") != "use_dpop_nonce" && (r.Status != http.StatusUnauthorized || r.text("error") != "invalid_client") {
 				codes = append(codes, code) // otherwise nobody has looked at it yet
 			}
 			return ""

@@ -196,9 +196,9 @@ var _ = Register(Check{
 	Level: suites.Must, Severity: suites.High, Since: suites.V20251125, Cites: boundCites,
 	Covers: []string{"client-dpop-scheme-and-proof"},
 	Remedy: "Send Authorization: DPoP and, for every single request, a new proof with its method, its URL, the hash of the token and a jti of its own.",
-	In:     []*Situation{boundPlain, boundNonce, boundOdd},
+	In:     []*Situation{boundPlain, boundNonce, boundOdd, boundDies},
 	Defects: []testclient.Defect{
-		testclient.BoundAsBearer, testclient.ProofMissing, testclient.ProofReused, testclient.ProofElsewhere, testclient.ProofMethodWrong,
+		testclient.BoundAsBearer, testclient.BearerOnChallenge, testclient.ProofMissing, testclient.ProofReused, testclient.ProofElsewhere, testclient.ProofMethodWrong,
 		testclient.ProofHashMissing, testclient.ProofOtherKey, testclient.ProofSymmetric,
 	},
 	Judge: withProofs(func(t *Trace) Verdict {
