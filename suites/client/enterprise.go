@@ -35,7 +35,7 @@ const (
 func (s *Stage) provide() (err error) {
 	lab := s.Lab.Provider
 	o := reference.Options{
-		Host: s.Lab.Host, Faults: lab.Faults, ForClients: s.Lab.ForClients,
+		Host: s.Lab.Host, Faults: lab.Faults, ForClients: &reference.ClientLab{Unattended: s.Lab.ForClients.Unattended},
 		Clients: []reference.Client{{
 			ID: providerID, AuthMethod: "none", Name: "Client under test", Scopes: []string{"openid", "notes.read", "notes.write"},
 			GrantTypes:   []string{grantExchange, "authorization_code"},
@@ -115,7 +115,7 @@ func enterpriseSituation(s Situation, shape func(*Lab)) *Situation {
 		s.Reached = usesExtension
 	}
 	s.Shape = func(l *Lab) {
-		l.Provider = &ProviderLab{}
+		l.Provider, l.ForClients.AuthMethods = &ProviderLab{}, []string{"client_secret_basic"}
 		l.Clients = append(l.Clients, reference.Client{
 			ID: enterpriseID, Secret: enterpriseSecret, AuthMethod: "client_secret_basic",
 			GrantTypes: []string{grantAssertion}, Scopes: []string{"notes.read", "notes.write"},

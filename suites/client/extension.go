@@ -146,6 +146,29 @@ func (c *Check) discount(verdicts map[string]Verdict, traces map[string]*Trace) 
 	}
 }
 
+// excuse makes what a client does not know not applicable: fixtures end when they are
+// told of a scenario that they do not implement. That it connects elsewhere shows
+// that it can.
+func excuse(verdicts map[string]Verdict, traces map[string]*Trace) {
+	connects := false
+	for _, t := range traces {
+		connects = connects || len(t.Seen) > 0
+	}
+	for id, v := range verdicts {
+		t := traces[id]
+		gaveUp := len(t.Seen) == 0 && t.Exit.Code > 0 && !t.Exit.TimedOut && t.Exit.Signal == ""
+		if connects && gaveUp && t.Situation.optional() && v.Outcome == reports.Inconclusive {
+			verdicts[id] = notApplicable("the client does not know the scenario " + t.Situation.contract() +
+				": it ended at once" + t.ended() + ", and connects in others")
+		}
+	}
+}
+
+// optional tells whether a situation is about something that no client has to know.
+func (s *Situation) optional() bool {
+	return s.Extension != nil || strings.HasPrefix(s.contract(), "auth/dpop")
+}
+
 var _ = Register(Check{
 	ID: "client-ext-declared", Title: "A client that uses an extension says so", Area: suites.ClientCredentials,
 	Level: suites.Must, Severity: suites.Low, Since: suites.V20251125,

@@ -180,6 +180,7 @@ func (c *Check) verdicts(r suites.Revision, traces map[string]*Trace) map[string
 		}
 	}
 	c.discount(all, traces)
+	excuse(all, traces)
 	return all
 }
 
