@@ -53,6 +53,15 @@ func (t *Trace) unused(way string) Verdict {
 	return notReached("the client ended without asking for a token by " + way)
 }
 
+// judge is what the check says of a client in one situation. Where it is judged
+// wherever a client is to get through, extensions are not asked of anybody.
+func (c *Check) judge(t *Trace) Verdict {
+	if c.In == nil && t.Situation.Extension != nil && !usesExtension(t) {
+		return t.unused(t.Situation.Extension.Name)
+	}
+	return c.Judge(t)
+}
+
 // judged is a check on clients that use an extension.
 func judged(judge func(*Trace) Verdict) func(*Trace) Verdict {
 	return func(t *Trace) Verdict {
@@ -81,13 +90,13 @@ func ours(x *reference.Observation) bool {
 // A guarded value is one that only some may see, and in some place only.
 type guarded struct {
 	name, value string
-	may         func(x *reference.Observation, inHeader bool) bool
+	may         func(x *reference.Observation, header string) bool // header is "" for the body
 }
 
 // inBodyAt is the place of what is posted to one party.
-func inBodyAt(party reference.Party) func(*reference.Observation, bool) bool {
-	return func(x *reference.Observation, inHeader bool) bool {
-		return x.Party == party && x.Method == http.MethodPost && !inHeader
+func inBodyAt(party reference.Party) func(*reference.Observation, string) bool {
+	return func(x *reference.Observation, header string) bool {
+		return x.Party == party && x.Method == http.MethodPost && header == ""
 	}
 }
 
@@ -102,9 +111,7 @@ func (t *Trace) shown(values []guarded) string {
 			case g.value == "":
 			case strings.Contains(x.URL.String(), g.value):
 				return g.name + " stands in a URI of the " + string(x.Party)
-			case strings.Contains(x.Header.Get("Referer"), g.value):
-				return g.name + " stands in a Referer header"
-			case inHeader(x, g.value) && !g.may(x, true), strings.Contains(string(x.Body), g.value) && !g.may(x, false):
+			case g.strays(x):
 				return g.name + " was sent to the " + string(x.Party)
 			}
 		}
@@ -112,13 +119,15 @@ func (t *Trace) shown(values []guarded) string {
 	return ""
 }
 
-func inHeader(x *reference.Observation, value string) bool {
-	for _, values := range x.Header {
-		if slices.ContainsFunc(values, func(one string) bool { return strings.Contains(one, value) }) {
+// strays tells whether the value is in the body or in a header that it must not be in.
+func (g *guarded) strays(x *reference.Observation) bool {
+	for header, values := range x.Header {
+		held := slices.ContainsFunc(values, func(one string) bool { return strings.Contains(one, g.value) })
+		if held && !g.may(x, header) {
 			return true
 		}
 	}
-	return false
+	return strings.Contains(string(x.Body), g.value) && !g.may(x, "")
 }
 
 // discount takes back what a client passed before deployments that it was to
@@ -216,25 +225,3 @@ func (r *Request) declares(id string) bool {
 	_, listed := of.Extensions[id]
 	return listed
 }
-
-var _ = Register(Check{
-	ID: "client-ext-gets-through", Title: "By an extension that it uses, the client reaches a protected tool", Area: suites.TokenUse,
-	Level: suites.Must, Severity: suites.Medium, Since: suites.V20251125,
-	Cites:  []suites.Cite{{Doc: spec, Section: auth}, {Doc: "OAuth 2.1", Section: "3.2.3"}},
-	Covers: []string{"client-parses-www-authenticate"},
-	Remedy: "Take whatever token responses the standard allows: type in any case, no lifetime, no refresh token, unknown members.",
-	In: []*Situation{
-		machineBasic, machineSigned, machineOdd, machinePath, enterprisePlain, enterpriseOdd, signOn, workloadPlain, workloadOdd,
-	},
-	Defects:     []testclient.Defect{testclient.ExpiryAssumed, testclient.TypeExact, testclient.RefreshAssumed},
-	Consequence: true,
-	Judge: judged(func(t *Trace) Verdict {
-		switch {
-		case !t.Served():
-			return fails("the client gave up before it got an answer%s", t.ended())
-		case !t.Exit.OK():
-			return fails("the client got its answer and yet ended in failure%s", t.ended())
-		}
-		return passes()
-	}),
-})

@@ -122,7 +122,7 @@ var _ = Register(Check{
 	In:     []*Situation{machineBasic, machineSigned, machineOdd, machinePath},
 	Defects: []testclient.Defect{
 		testclient.ConfigurationIgnored, testclient.AuthMethodIgnored, testclient.SecretInURI, testclient.AssertionMistyped,
-		testclient.AssertionForResource, testclient.AssertionNameless, testclient.AssertionEternal, testclient.AssertionForeignKey,
+		testclient.AssertionForResource, testclient.AssertionNameless, testclient.AssertionEternal, testclient.AssertionExpired, testclient.AssertionForeignKey,
 	},
 	Judge: judged(func(t *Trace) Verdict {
 		if len(t.Registrations()) > 0 {
@@ -147,8 +147,6 @@ func (t *Trace) misasserted(r *Request) string {
 		return "client_assertion_type is " + quoted(r.Params.Get("client_assertion_type"))
 	case err != nil:
 		return "the client assertion is no JWT"
-	case r.Params.Has("client_id") && r.Params.Get("client_id") != machineID:
-		return "client_id is not the client's"
 	}
 	signer, err := tokens.ParseSigner([]byte(t.Context["private_key_pem"]), t.Context["signing_algorithm"])
 	if err != nil {

@@ -172,7 +172,7 @@ func (c *Check) verdicts(r suites.Revision, traces map[string]*Trace) map[string
 	all := map[string]Verdict{}
 	for _, s := range c.situations(r) {
 		if t := traces[s.ID]; t != nil {
-			v := c.Judge(t)
+			v := c.judge(t)
 			if v.Outcome == reports.Fail && c.Level != suites.Must {
 				v.Outcome = reports.Warn
 			}

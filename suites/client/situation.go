@@ -39,8 +39,8 @@ type Situation struct {
 	Proceeded    func(*Trace) bool      // tells whether the client went too far; nil: if it was served
 	Context      func(*Stage) ContextOf // what fixtures are told; nil: nothing
 
-	// Extension is what a client has to implement to get anywhere here. No client
-	// has to, so only checks that name the situation judge in it.
+	// Extension is what a client has to use to get anywhere here. No client has to:
+	// those that go another way are not judged.
 	Extension *Extension
 }
 

@@ -127,7 +127,7 @@ var _ = Register(Check{
 	Remedy: "Send grant_type jwt-bearer, an assertion that is valid and meant for the server, and the resource of the metadata; keep the assertion from everybody else.",
 	In:     []*Situation{workloadPlain, workloadOdd, workloadIssuer},
 	Defects: []testclient.Defect{
-		testclient.WorkloadOtherAudience, testclient.WorkloadExpired, testclient.WorkloadUnproved, testclient.WorkloadPresented,
+		testclient.WorkloadOtherAudience, testclient.WorkloadExpired, testclient.WorkloadInvented, testclient.WorkloadUnproved, testclient.WorkloadPresented,
 		testclient.NoResource, testclient.NoResourceAtToken, testclient.ResourceIsOrigin, testclient.AssertionInURI, testclient.IssuerUnchecked,
 	},
 	Judge: func(t *Trace) Verdict {
