@@ -26,14 +26,14 @@ var (
 		ID: "dpop-odd", Doc: "wants tokens that are bound to a key, has an issuer identifier with a path, and writes dpop in lower case", Ends: Works,
 	}, func(l *Lab) {
 		shaped(variant.PathIssuer, variant.ExtraClaims)(l)
-		l.Front = inFront(l.Front, rewriteAnswers(reference.PartyAuthServer, http.MethodPost, "/token", terse))
+		l.stand(rewriteAnswers(reference.PartyAuthServer, http.MethodPost, "/token", terse))
 	})
 	boundDies = boundSituation(Situation{
 		ID: "dpop-token-dies", Doc: "refuses a token that is bound to a key, and names Bearer beside DPoP in its challenge", Ends: Works,
 	}, func(l *Lab) {
 		l.ForClients.RefreshForAll = true
 		with(fault.DPoPDowngrade)(l)
-		l.Front = inFront(l.Front, firstTokenDies())
+		l.stand(firstTokenDies())
 	})
 	boundNever = boundSituation(Situation{
 		ID: "dpop-downgraded", Doc: "wants tokens that are bound to a key, and answers a proof with one that is bound to none", Ends: Refuses,
@@ -48,24 +48,15 @@ func boundSituation(s Situation, shape func(*Lab)) *Situation {
 	}
 	s.Since = suites.V20251125
 	s.Shape = func(l *Lab) {
-		l.Front = inFront(challengesBound, rewrite(reference.PartyResourceServer, "/.well-known/oauth-protected-resource", func(_ *Stage, d map[string]any) {
-			d["dpop_bound_access_tokens_required"] = true
-		}))
 		if shape != nil {
 			shape(l)
 		}
+		l.stand(rewrite(reference.PartyResourceServer, "/.well-known/oauth-protected-resource", func(_ *Stage, d map[string]any) {
+			d["dpop_bound_access_tokens_required"] = true
+		}))
+		l.stand(challengesBound)
 	}
 	return Declare(s)
-}
-
-// inFront puts fronts before one another, the first outermost.
-func inFront(fronts ...front) front {
-	return func(s *Stage, party reference.Party, next http.Handler) http.Handler {
-		for _, f := range slices.Backward(fronts) {
-			next = f(s, party, next)
-		}
-		return next
-	}
 }
 
 // challengesBound adds a challenge for bound tokens to each for Bearer ones (RFC

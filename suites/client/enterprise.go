@@ -3,6 +3,7 @@ package client
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/mcpassay/mcpassay/reference"
 	"github.com/mcpassay/mcpassay/reference/fault"
@@ -29,11 +30,18 @@ const (
 	providerID       = "conformance-test-idp-client"
 )
 
+// idTokenLifetime is long enough for somebody who takes a client there by hand.
+const idTokenLifetime = 30 * time.Minute
+
 // provide starts the identity provider, and makes the authorization server believe it.
 func (s *Stage) provide() (err error) {
 	lab := s.Lab.Provider
+	site, err := s.site()
+	if err != nil {
+		return err
+	}
 	o := reference.Options{
-		Host: s.Lab.Host, Faults: lab.Faults, ForClients: &reference.ClientLab{Unattended: s.Lab.ForClients.Unattended},
+		Host: s.Lab.Host, Site: site, Users: s.Lab.Users, Faults: lab.Faults, ForClients: &reference.ClientLab{Unattended: s.Lab.ForClients.Unattended},
 		Clients: []reference.Client{{
 			ID: providerID, AuthMethod: "none", Name: "Client under test", Scopes: []string{"openid", "notes.read", "notes.write"},
 			GrantTypes:   []string{grantExchange, "authorization_code"},
@@ -43,9 +51,8 @@ func (s *Stage) provide() (err error) {
 			x.Party = PartyIdentityProvider
 			s.observe(x)
 		},
-	}
-	if lab.Front != nil {
-		o.Around = func(party reference.Party, next http.Handler) http.Handler { return lab.Front(s, party, next) }
+		AccessTokenLifetime: idTokenLifetime,
+		Around:              s.around(lab.Front),
 	}
 	if s.Provider, err = reference.Start(o); err != nil {
 		return err
@@ -79,7 +86,7 @@ var (
 	}, func(l *Lab) {
 		shaped(variant.PathIssuer, variant.ExtraClaims)(l)
 		l.Provider.Front = rewriteAnswers(reference.PartyAuthServer, http.MethodPost, "/token", terse)
-		l.Front = rewriteAnswers(reference.PartyAuthServer, http.MethodPost, "/token", terse)
+		l.stand(rewriteAnswers(reference.PartyAuthServer, http.MethodPost, "/token", terse))
 	})
 	enterpriseUnoffered = enterpriseSituation(Situation{
 		ID: "enterprise-not-offered", Doc: "does not say that it takes identity assertions", Ends: Refuses,

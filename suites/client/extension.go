@@ -139,7 +139,7 @@ func (c *Check) discount(verdicts map[string]Verdict, traces map[string]*Trace) 
 			continue
 		}
 		used := false
-		why := notReached("the client did not use " + t.Situation.Extension.Name + " where it could")
+		why := notReached("nothing shows that the client uses " + t.Situation.Extension.Name + " at all")
 		for other := range verdicts {
 			o := traces[other]
 			if o.Situation.Extension != t.Situation.Extension || o.Situation.Ends != Works {

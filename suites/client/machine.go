@@ -21,7 +21,7 @@ var (
 	machineBasic = machineSituation("client-credentials-basic", "gives clients tokens of their own for a secret", Works, byMachineSecret, nil)
 	machineOdd   = machineSituation("client-credentials-odd", "gives clients tokens of their own, and says so in unusual ways", Works, byMachineSecret, func(l *Lab) {
 		shaped(variant.ExtraClaims)(l)
-		l.Front = rewriteAnswers(reference.PartyAuthServer, http.MethodPost, "/token", terse)
+		l.stand(rewriteAnswers(reference.PartyAuthServer, http.MethodPost, "/token", terse))
 	})
 	machineSigned = machineSituation("client-credentials-jwt", "gives clients tokens of their own for a signature", Works, byMachineKey, nil)
 	machinePath   = machineSituation("client-credentials-jwt-path", "gives clients tokens of their own for a signature, and has an issuer identifier with a path",

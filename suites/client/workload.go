@@ -26,7 +26,7 @@ var (
 	workloadOdd   = workloadSituation("workload-odd", "takes the assertions of workloads, has an issuer identifier with a path, and answers in unusual ways",
 		Works, func(l *Lab) {
 			shaped(variant.PathIssuer, variant.ExtraClaims)(l)
-			l.Front = rewriteAnswers(reference.PartyAuthServer, http.MethodPost, "/token", terse)
+			l.stand(rewriteAnswers(reference.PartyAuthServer, http.MethodPost, "/token", terse))
 		})
 	workloadIssuer = workloadSituation("workload-issuer-foreign", "would have a workload's assertion by metadata that names another issuer",
 		Refuses, with(fault.DiscoveryIssuerForeign))
@@ -56,7 +56,7 @@ func workloadSituation(id, doc string, ends Ending, shape func(*Lab)) *Situation
 // refusedWorkload answers each assertion with an error.
 func refusedWorkload(id, code string) *Situation {
 	s := workloadSituation(id, "answers the assertions of workloads with "+code, Refuses, func(l *Lab) {
-		l.Front = refusesAssertions(code)
+		l.stand(refusesAssertions(code))
 	})
 	s.Reached = usesExtension
 	s.Proceeded = func(t *Trace) bool { return t.insists() != "" }
