@@ -90,7 +90,7 @@ var (
 	})
 	enterpriseUnoffered = enterpriseSituation(Situation{
 		ID: "enterprise-not-offered", Doc: "does not say that it takes identity assertions", Ends: Refuses,
-		Reached: sawMetadata, Proceeded: func(t *Trace) bool { return len(t.grants(grantAssertion)) > 0 },
+		Reached: func(t *Trace) bool { return sawMetadata(t) && !usedOtherwise(t) }, Proceeded: func(t *Trace) bool { return len(t.grants(grantAssertion)) > 0 },
 	}, with(fault.IDJAGUnadvertised))
 	enterpriseOther = enterpriseSituation(Situation{
 		ID: "enterprise-other-token", Doc: "goes with an identity provider that answers with an access token of its own", Ends: Refuses,

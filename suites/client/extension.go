@@ -156,21 +156,27 @@ func (c *Check) discount(verdicts map[string]Verdict, traces map[string]*Trace) 
 }
 
 // excuse makes what a client does not know not applicable: fixtures end when they are
-// told of a scenario that they do not implement. That it connects elsewhere shows
-// that it can.
+// told of a scenario that they do not implement. That it connects elsewhere, and
+// nowhere where it is told of that one, shows that it is the name.
 func excuse(verdicts map[string]Verdict, traces map[string]*Trace) {
-	connects := false
+	connects, knows := false, map[string]bool{}
 	for _, t := range traces {
 		connects = connects || len(t.Seen) > 0
+		knows[t.Situation.contract()] = knows[t.Situation.contract()] || !t.endedAtOnce()
 	}
 	for id, v := range verdicts {
 		t := traces[id]
-		gaveUp := len(t.Seen) == 0 && t.Exit.Code > 0 && !t.Exit.TimedOut && t.Exit.Signal == ""
-		if connects && gaveUp && t.Situation.optional() && v.Outcome == reports.Inconclusive {
-			verdicts[id] = notApplicable("the client does not know the scenario " + t.Situation.contract() +
+		contract := t.Situation.contract()
+		if connects && !knows[contract] && t.Situation.optional() && v.Outcome == reports.Inconclusive {
+			verdicts[id] = notApplicable("the client does not know the scenario " + contract +
 				": it ended at once" + t.ended() + ", and connects in others")
 		}
 	}
+}
+
+// endedAtOnce tells whether the client said that it failed before it sent anything.
+func (t *Trace) endedAtOnce() bool {
+	return len(t.Seen) == 0 && t.Exit.Code > 0 && !t.Exit.TimedOut && t.Exit.Signal == ""
 }
 
 // optional tells whether a situation is about something that no client has to know.
