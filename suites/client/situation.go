@@ -54,6 +54,10 @@ type Situation struct {
 	Reached      func(*Trace) bool      // tells whether the client met what is special; nil: once it met the deployment at all
 	Proceeded    func(*Trace) bool      // tells whether the client went too far; nil: if it was served
 	Context      func(*Stage) ContextOf // what fixtures are told; nil: nothing
+
+	// Extension is what a client has to use to get anywhere here. No client has to:
+	// those that go another way are not judged.
+	Extension *Extension
 }
 
 // ContextOf is what a fixture is told beside the URL.
@@ -114,6 +118,8 @@ type Lab struct {
 	Moves bool
 	// OtherFront is Front of the second deployment.
 	OtherFront func(s *Stage, party reference.Party, next http.Handler) http.Handler
+	// Provider is the identity provider of the client's company; nil: there is none.
+	Provider *ProviderLab
 	// Grounds are where the deployments are reached; nil: they listen for themselves.
 	Grounds *Grounds
 }

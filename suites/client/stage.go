@@ -19,7 +19,8 @@ type Stage struct {
 	Server *reference.Server
 	Other  *reference.Server // a second deployment, behind the same resource server's name; nil if the situation has none
 
-	quirks []quirk // that chance has drawn
+	Provider *reference.Server // the identity provider; nil if the situation has none
+	quirks   []quirk           // that chance has drawn
 
 	mu   sync.Mutex
 	seen []*reference.Observation
@@ -75,6 +76,11 @@ func (s *Stage) begin() error {
 	if s.Server, err = reference.Start(s.Lab.Options); err != nil {
 		return err
 	}
+	if s.Lab.Provider != nil {
+		if err := s.provide(); err != nil {
+			return err
+		}
+	}
 	if !s.Lab.Moves {
 		return nil
 	}
@@ -104,7 +110,7 @@ func (s *Stage) begin() error {
 // end stops it.
 func (s *Stage) end() error {
 	var errs []error
-	for _, server := range []*reference.Server{s.Server, s.Other} {
+	for _, server := range []*reference.Server{s.Server, s.Other, s.Provider} {
 		if server != nil {
 			errs = append(errs, server.Close())
 		}
@@ -147,6 +153,9 @@ func (o *Options) shape(in *Situation) *Stage {
 	}
 	for i := range s.Lab.Clients {
 		s.Lab.Clients[i].RedirectURIs = slices.Concat(s.Lab.Clients[i].RedirectURIs, o.Redirects)
+	}
+	if s.Lab.Provider != nil {
+		s.Lab.Provider.redirects = o.Redirects
 	}
 	return s
 }
