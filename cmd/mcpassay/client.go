@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 
+	"github.com/mcpassay/mcpassay/fixtures/certs"
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/probes/opener"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 	"github.com/mcpassay/mcpassay/suites/client"
@@ -20,6 +23,7 @@ type clientCommand struct {
 	Timeout     time.Duration `default:"30s" help:"How long the client may take in one situation (default: ${default})."`
 	Concurrency int           `default:"2" help:"Situations at once (default: ${default})."`
 	Strict      bool          `help:"Warnings fail the gate."`
+	OnServer    bool          `help:"The client runs on a server, for others: it is to leave internal addresses alone, but for the host of the MCP server itself."`
 
 	Shipping shippingFlags `embed:"" group:"Clients that were not written for tests:"`
 
@@ -49,8 +53,12 @@ func (c *clientCommand) Run(out *output) error {
 	defer interrupts.close()
 	name := commandLine(c.Command)
 	var started client.Client = &command{line: name, timeout: c.Timeout}
+	authority, err := certs.New()
+	if err != nil {
+		return err
+	}
 	if c.Shipping.wanted(name) {
-		visit, end, err := c.Shipping.visitor(ctx)
+		visit, end, err := c.Shipping.visitor(ctx, authority)
 		if err != nil {
 			return err
 		}
@@ -67,7 +75,7 @@ func (c *clientCommand) Run(out *output) error {
 	progress.Phase("putting the client in front of deployments")
 	report, _, err := client.Run(ctx, client.Options{
 		Client: started, Redirects: c.Shipping.RedirectURI, Attended: c.Shipping.UserAgent == inBrowser, Name: name, Revision: suites.Revision(c.Spec), Only: c.Check, Concurrency: c.Concurrency,
-		Tool: versionLine(), Settled: progress.Settled,
+		Tool: versionLine(), Settled: progress.Settled, Hosted: c.OnServer, Authority: authority,
 	})
 	progress.Close()
 	if err != nil {
@@ -121,10 +129,18 @@ type command struct {
 	timeout time.Duration
 }
 
-func (c *command) Connect(ctx context.Context, o client.Offer) (*launch.Exit, error) {
+// Connect catches what the client wants opened, so that no hostile URL reaches the
+// desktop of whoever runs this.
+func (c *command) Connect(ctx context.Context, o client.Offer) (exit *launch.Exit, err error) {
 	env, err := o.Variables()
 	if err != nil {
 		return nil, err
 	}
-	return launch.Run(ctx, launch.Command{Shell: c.line, URL: o.URL, Env: env, Timeout: c.timeout})
+	dir, err := os.MkdirTemp("", "mcpassay-client-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	return opener.Run(ctx, launch.Command{Shell: c.line, URL: o.URL, Env: env, Timeout: c.timeout},
+		opener.Options{Dir: dir, Lead: o.Callbacks, Authority: o.Authority})
 }

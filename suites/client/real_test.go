@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/mcpassay/mcpassay/fixtures/deployments"
 	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/probes/opener"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
@@ -22,12 +24,18 @@ type program struct {
 	patience time.Duration
 }
 
-func (p program) Connect(ctx context.Context, o Offer) (*launch.Exit, error) {
+func (p program) Connect(ctx context.Context, o Offer) (exit *launch.Exit, err error) {
 	env, err := o.Variables()
 	if err != nil {
 		return nil, err
 	}
-	return launch.Run(ctx, launch.Command{Shell: p.line, URL: o.URL, Env: env, Timeout: p.patience})
+	dir, err := os.MkdirTemp("", "mcpassay-client-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	return opener.Run(ctx, launch.Command{Shell: p.line, URL: o.URL, Env: env, Timeout: p.patience},
+		opener.Options{Dir: dir, Lead: o.Callbacks, Authority: o.Authority})
 }
 
 // sdkClient is the Go SDK's own client for conformance tests.

@@ -17,6 +17,8 @@ type Stage struct {
 	Server *reference.Server
 	Other  *reference.Server // a second deployment, behind the same resource server's name; nil if the situation has none
 
+	surroundings
+
 	mu   sync.Mutex
 	seen []*reference.Observation
 }
@@ -50,6 +52,9 @@ func (s *Stage) sightings() []*reference.Observation {
 // begin starts the deployment, and a second one if the situation has one.
 func (s *Stage) begin() error {
 	s.Lab.Observe = s.observe
+	if err := s.surround(); err != nil {
+		return err
+	}
 	around := func(f front) func(reference.Party, http.Handler) http.Handler {
 		if f == nil {
 			return nil
@@ -85,7 +90,7 @@ func (s *Stage) begin() error {
 
 // end stops it.
 func (s *Stage) end() error {
-	var errs []error
+	errs := []error{s.clear()}
 	for _, server := range []*reference.Server{s.Server, s.Other} {
 		if server != nil {
 			errs = append(errs, server.Close())
@@ -100,7 +105,7 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 		return nil, err
 	}
 	s := &Stage{Lab: &Lab{Revision: o.Revision, Options: reference.Options{
-		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision)},
+		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision), Authority: o.Authority},
 	}}}
 	if in.Shape != nil {
 		in.Shape(s.Lab)
@@ -113,6 +118,7 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 		return nil, err
 	}
 	offer := Offer{URL: s.Server.ResourceServer.Endpoint(), Contract: in.contract(), Situation: in.ID, Revision: o.Revision}
+	s.offer(&offer, in)
 	if in.Context != nil {
 		offer.Context = in.Context(s)
 		offer.Context["name"] = offer.Contract
@@ -131,5 +137,7 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	if s.Other != nil {
 		trace.OtherIssuer = s.Other.AuthServer.Issuer()
 	}
+	s.tell(trace)
+	o.look(ctx, trace)
 	return trace, nil
 }
