@@ -85,7 +85,7 @@ var publisher = sync.OnceValues(func() (*publication, error) {
 
 func (p *publication) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, isDocument := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/"), ".json")
-	if !isDocument {
+	if !isDocument || id == testclient.DocumentPage.ID {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		return
 	}

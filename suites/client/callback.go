@@ -45,7 +45,7 @@ var (
 
 func intruded(id, doc string, callbacks func(*url.URL) []*url.URL) *Situation {
 	return Declare(Situation{
-		ID: id, Doc: doc, Ends: Refuses, Callbacks: callbacks,
+		ID: id, Doc: doc, Ends: Refuses, Callbacks: callbacks, Nearby: true,
 		Reached:   func(t *Trace) bool { return len(t.Exit.Answers) > 0 },
 		Proceeded: func(t *Trace) bool { return t.redeemedForeign() },
 	})
@@ -109,6 +109,7 @@ var (
 	})
 	tellingError = Declare(Situation{
 		ID: "callback-error-page", Doc: "answers authorization requests with errors that hold markup and name other pages", Ends: Refuses, Reached: answered,
+		Proceeded: func(t *Trace) bool { return t.leadsAway() != "" || t.reflects() },
 		Shape: func(l *Lab) {
 			l.Front = responses(func(q url.Values) {
 				q.Del("code")
@@ -162,14 +163,30 @@ var _ = Register(Check{
 		if obstacle := t.called(); obstacle != nil {
 			return *obstacle
 		}
-		for _, a := range t.Exit.Answers {
-			if to, how := leads(a); strings.Contains(to, away) {
-				return fails("the client's callback sends the browser on to a page that a parameter named, by %s", how)
-			}
+		if how := t.leadsAway(); how != "" {
+			return fails("the client's callback sends the browser on to a page that a parameter named, by %s", how)
 		}
 		return passes()
 	},
 })
+
+// leadsAway tells by what the client's callback sends a browser to a page that a
+// parameter named; "" if it does not.
+func (t *Trace) leadsAway() string {
+	for _, a := range t.Exit.Answers {
+		if to, how := leads(a); strings.Contains(to, away) {
+			return how
+		}
+	}
+	return ""
+}
+
+// reflects tells whether markup in the response became part of the page.
+func (t *Trace) reflects() bool {
+	return slices.ContainsFunc(t.Exit.Answers, func(a launch.Answer) bool {
+		return isPage(a) && strings.Contains(string(a.Body), reflected) && runsScripts(a.Header)
+	})
+}
 
 // leads tells where an answer takes a browser that runs no scripts.
 func leads(a launch.Answer) (to, how string) {
@@ -208,10 +225,8 @@ var _ = Register(Check{
 		if obstacle := t.called(); obstacle != nil {
 			return *obstacle
 		}
-		for _, a := range t.Exit.Answers {
-			if isPage(a) && strings.Contains(string(a.Body), reflected) && runsScripts(a.Header) {
-				return fails("the client's callback shows error_description as markup, which runs scripts")
-			}
+		if t.reflects() {
+			return fails("the client's callback shows error_description as markup, which runs scripts")
 		}
 		return passes()
 	},

@@ -13,7 +13,7 @@ import (
 // deployment, so that what it refuses it refuses for the flaw.
 var (
 	overTLS = Declare(Situation{
-		ID: "https", Doc: "is reached by https, with certificates of an authority that the client is told to trust", Ends: Works,
+		ID: "https", Doc: "is reached by https, with certificates of an authority that the client is told to trust", Ends: Works, Nearby: true,
 		Shape: shaped(variant.TLS),
 	})
 	misCertified = []*Situation{
@@ -32,7 +32,7 @@ var flaws = map[string]reference.Party{}
 func flawed(id, doc string, party reference.Party, flaw reference.CertificateFlaw) *Situation {
 	flaws[id] = party
 	return Declare(Situation{
-		ID: id, Doc: doc, Ends: Refuses,
+		ID: id, Doc: doc, Ends: Refuses, Nearby: true,
 		Reached:   func(t *Trace) bool { return t.Handshakes[party] > 0 },
 		Proceeded: func(t *Trace) bool { return len(t.sentTo(party)) > 0 },
 		Shape: func(l *Lab) {

@@ -64,7 +64,7 @@ var _ = Register(Check{
 	Remedy: "Publish client_id equal to the document's URL, client_name, and every redirect URI that the client uses.",
 	In:     []*Situation{documents},
 	Defects: []testclient.Defect{
-		testclient.DocumentOfAnother, testclient.DocumentNameless, testclient.DocumentElsewhere, testclient.DocumentGone,
+		testclient.DocumentOfAnother, testclient.DocumentNameless, testclient.DocumentElsewhere, testclient.DocumentGone, testclient.DocumentPage,
 	},
 	Judge: func(t *Trace) Verdict {
 		d, v := t.document()

@@ -47,7 +47,7 @@ var internal = []*Situation{
 
 func leading(id, doc, host string, shape func(l *Lab, origin func(*Stage) string)) *Situation {
 	return Declare(Situation{
-		ID: id, Doc: doc, Ends: Refuses, Proceeded: func(t *Trace) bool { return t.hosted && t.canaryHit() },
+		ID: id, Doc: doc, Ends: Refuses, Nearby: true, Proceeded: func(t *Trace) bool { return t.hosted && t.canaryHit() },
 		Reached: func(t *Trace) bool { return len(t.Calls()) > 0 },
 		Shape: func(l *Lab) {
 			l.Canary = http.NotFoundHandler()
@@ -169,7 +169,7 @@ var (
 
 func named(id, doc, issuer string) *Situation {
 	return Declare(Situation{
-		ID: id, Doc: doc, Ends: Refuses, Reached: func(t *Trace) bool { return len(t.resourceMetadata()) > 0 },
+		ID: id, Doc: doc, Ends: Refuses, Nearby: true, Reached: func(t *Trace) bool { return len(t.resourceMetadata()) > 0 },
 		Proceeded: func(t *Trace) bool { return t.sought("http://" + elsewhereName) },
 		Shape: func(l *Lab) {
 			l.Proxied = true

@@ -148,7 +148,7 @@ func onLoopback(host string) bool {
 // shellWords has an authorization endpoint that works, in whose query every way
 // of making a POSIX shell run something is written.
 var shellWords = Declare(Situation{
-	ID: "endpoint-shell-words", Doc: "has shell commands in the query of its authorization endpoint", Ends: Refuses,
+	ID: "endpoint-shell-words", Doc: "has shell commands in the query of its authorization endpoint", Ends: Refuses, Nearby: true,
 	Reached: sawMetadata, Proceeded: func(t *Trace) bool { return t.Marked },
 	Shape: func(l *Lab) {
 		l.Marked = true

@@ -20,7 +20,7 @@ const (
 // iconed has a tool with icons of every kind: on the server's own origin, behind a
 // redirect to another, on another, and none that anybody may fetch.
 var iconed = Declare(Situation{
-	ID: "icons", Doc: "has icons on several origins and behind URLs of other schemes", Ends: Works, Since: suites.V20251125,
+	ID: "icons", Doc: "has icons on several origins and behind URLs of other schemes", Ends: Works, Nearby: true, Since: suites.V20251125,
 	Shape: func(l *Lab) {
 		l.Canary = http.HandlerFunc(servePixel)
 		l.Ready = func(s *Stage) {
@@ -57,7 +57,7 @@ var _ = Register(Check{
 	Level: suites.Must, Severity: suites.Medium, Since: suites.V20251125, Cites: []suites.Cite{{Doc: spec, Section: "Base Protocol, Icons"}},
 	Covers: []string{"client-icons-without-credentials"},
 	Remedy: "Fetch icons with a client that has neither the token nor cookies and follows no redirect to another origin.",
-	In:     []*Situation{iconed}, Defects: []testclient.Defect{testclient.IconsWithToken, testclient.IconsRedirected},
+	In:     []*Situation{iconed}, Defects: []testclient.Defect{testclient.IconsWithToken, testclient.IconsRedirected, testclient.IconsOpened},
 	Judge: func(t *Trace) Verdict {
 		fetched := slices.DeleteFunc(slices.Clone(t.Seen), func(x *reference.Observation) bool { return !strings.HasSuffix(x.URL.Path, ".png") })
 		for _, x := range fetched {
@@ -85,7 +85,7 @@ var _ = Register(Check{
 
 // asking asks the user to open a page before the tool answers.
 var asking = Declare(Situation{
-	ID: "asks-to-open-page", Doc: "asks the user to open a page before a tool answers", Ends: Refuses, Since: suites.V20260728,
+	ID: "asks-to-open-page", Doc: "asks the user to open a page before a tool answers", Ends: Refuses, Nearby: true, Since: suites.V20260728,
 	Reached: (*Trace).asked, Proceeded: func(t *Trace) bool { return len(t.pageVisits()) > 0 },
 	Shape: func(l *Lab) {
 		l.Canary = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

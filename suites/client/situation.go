@@ -43,6 +43,10 @@ type Situation struct {
 	// Callbacks are by which URLs the user's browser comes to the client's callback,
 	// in place of the authorization response alone; nil: that.
 	Callbacks func(response *url.URL) []*url.URL
+
+	// Nearby says that only a client which runs on this machine, as a process that we
+	// started, can be put in it and seen.
+	Nearby bool
 }
 
 // ContextOf is what a fixture is told beside the URL.

@@ -27,7 +27,7 @@ const (
 var (
 	giantResource = oversize("giant-resource-metadata", "has resource metadata of 64 MB", reference.PartyResourceServer, rsMD, false)
 	giantServer   = oversize("giant-server-metadata", "redirects its authorization server metadata to a document of 64 MB", reference.PartyAuthServer, serverMD, true)
-	slowServer    = Declare(Situation{
+	dripFed       = Declare(Situation{
 		ID: "drip-fed-metadata", Doc: "sends its authorization server metadata byte by byte", Ends: Refuses,
 		Reached: func(t *Trace) bool { return len(t.resourceMetadata()) > 0 }, Proceeded: outwaits,
 		Shape: func(l *Lab) {
@@ -114,14 +114,14 @@ var _ = Register(Check{
 	ID: "client-documents-bounded", Title: "Documents are read up to a size and for a time only", Area: suites.Discovery,
 	Level: suites.Should, Severity: suites.Low, Cites: []suites.Cite{{Doc: "CWE-770"}, {Doc: "RFC 9728", Section: "7.7"}},
 	Remedy: "Give up metadata that is larger than a megabyte or takes longer than some seconds, however often something arrives.",
-	In:     []*Situation{giantResource, giantServer, slowServer}, Defects: []testclient.Defect{testclient.ReadsForEver},
+	In:     []*Situation{giantResource, giantServer, dripFed}, Defects: []testclient.Defect{testclient.ReadsForEver},
 	Judge: func(t *Trace) Verdict {
 		switch {
 		case t.Streamed >= enough:
 			return fails("the client took %d MB of a document that does not end", t.Streamed>>20)
-		case t.Situation == slowServer && t.Waited:
+		case t.Situation == dripFed && t.Waited:
 			return fails("the client waited %d seconds for a document that comes byte by byte", int(dripping/time.Second))
-		case t.Situation == slowServer && t.Exit.TimedOut && len(t.resourceMetadata()) > 0:
+		case t.Situation == dripFed && t.Exit.TimedOut && len(t.resourceMetadata()) > 0:
 			return fails("the client still waited for a document that comes byte by byte when its time was up, after %d seconds", int(t.Exit.Took/time.Second))
 		case !t.Situation.Reached(t):
 			return notReached("the client never asked for the document")
