@@ -152,7 +152,7 @@ var _ = Register(Check{
 	In:     internalRedirects, Defects: []testclient.Defect{testclient.RedirectsFollowed},
 	Judge: leftAlone("followed a redirect to an internal address", func(t *Trace) bool {
 		return slices.ContainsFunc(t.Seen, func(x *reference.Observation) bool {
-			return x.Status == http.StatusFound && strings.Contains(x.Answer.Get("Location"), "127.0.0.2")
+			return x.Status == http.StatusFound && strings.Contains(x.URL.Path, serverMD)
 		})
 	}),
 })

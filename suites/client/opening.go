@@ -56,9 +56,12 @@ func (t *Trace) handed(beginning string) bool {
 }
 
 // strangeLinks has sound endpoints, and links to documentation that nobody may
-// open without looking.
+// open without looking. A client may refuse such metadata altogether.
 var strangeLinks = Declare(Situation{
-	ID: "documentation-schemes", Doc: "links its documentation by URLs that are none of the web", Ends: Works,
+	ID: "documentation-schemes", Doc: "links its documentation by URLs that are none of the web", Ends: Refuses, Reached: sawMetadata,
+	Proceeded: func(t *Trace) bool {
+		return slices.ContainsFunc(t.Exit.Opened, func(u string) bool { return !ofTheWeb(u) })
+	},
 	Shape: func(l *Lab) {
 		server := rewrite(reference.PartyAuthServer, serverMD, func(_ *Stage, d map[string]any) {
 			d["service_documentation"], d["op_policy_uri"], d["op_tos_uri"] = "file:///etc/hostname", "javascript:alert(1)", "mcpassay-other-app://terms"
