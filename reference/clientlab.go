@@ -40,6 +40,8 @@ type ClientLab struct {
 	// Hello hears of each handshake that somebody begins with a party; nil: nobody
 	// does.
 	Hello func(Party)
+
+	ExtensionLab
 }
 
 // testTool is the tool that test fixtures for MCP clients call.

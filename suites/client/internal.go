@@ -24,7 +24,7 @@ var internal = []*Situation{
 				return next
 			}
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				next.ServeHTTP(&challenging{ResponseWriter: w, pointer: origin(s) + rsMD}, r)
+				next.ServeHTTP(&pointing{ResponseWriter: w, pointer: origin(s) + rsMD}, r)
 			})
 		}
 	}),
@@ -56,13 +56,13 @@ func leading(id, doc, host string, shape func(l *Lab, origin func(*Stage) string
 	})
 }
 
-// challenging points at other metadata.
-type challenging struct {
+// pointing points at other metadata.
+type pointing struct {
 	http.ResponseWriter
 	pointer string
 }
 
-func (w *challenging) WriteHeader(status int) {
+func (w *pointing) WriteHeader(status int) {
 	if status == http.StatusUnauthorized {
 		w.Header()["Www-Authenticate"] = []string{`Bearer resource_metadata="` + w.pointer + `"`}
 	}

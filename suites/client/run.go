@@ -198,13 +198,15 @@ func (c *Check) verdicts(r suites.Revision, traces map[string]*Trace) map[string
 	all := map[string]Verdict{}
 	for _, s := range c.situations(r) {
 		if t := traces[s.ID]; t != nil {
-			v := c.Judge(t)
+			v := c.judge(t)
 			if v.Outcome == reports.Fail && c.Level != suites.Must {
 				v.Outcome = reports.Warn
 			}
 			all[s.ID] = v
 		}
 	}
+	c.discount(all, traces)
+	excuse(all, traces)
 	return all
 }
 

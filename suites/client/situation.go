@@ -47,6 +47,9 @@ type Situation struct {
 	// Nearby says that only a client which runs on this machine, as a process that we
 	// started, can be put in it and seen.
 	Nearby bool
+	// Extension is what a client has to use to get anywhere here. No client has to:
+	// those that go another way are not judged.
+	Extension *Extension
 }
 
 // ContextOf is what a fixture is told beside the URL.
@@ -105,4 +108,6 @@ type Lab struct {
 	Ready   func(s *Stage) // finishes the lab once its canary listens; nil: it is finished
 	Proxied bool           // the client is told of a proxy for what is not on this machine
 	Marked  bool           // there is a file that whatever a client has a shell evaluate would make
+	// Provider is the identity provider of the client's company; nil: there is none.
+	Provider *ProviderLab
 }

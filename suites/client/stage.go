@@ -17,6 +17,8 @@ type Stage struct {
 	Server *reference.Server
 	Other  *reference.Server // a second deployment, behind the same resource server's name; nil if the situation has none
 
+	Provider *reference.Server // the identity provider; nil if the situation has none
+
 	surroundings
 
 	mu   sync.Mutex
@@ -66,6 +68,11 @@ func (s *Stage) begin() error {
 	if s.Server, err = reference.Start(s.Lab.Options); err != nil {
 		return err
 	}
+	if s.Lab.Provider != nil {
+		if err := s.provide(); err != nil {
+			return err
+		}
+	}
 	if !s.Lab.Moves {
 		return nil
 	}
@@ -91,7 +98,7 @@ func (s *Stage) begin() error {
 // end stops it.
 func (s *Stage) end() error {
 	errs := []error{s.clear()}
-	for _, server := range []*reference.Server{s.Server, s.Other} {
+	for _, server := range []*reference.Server{s.Server, s.Other, s.Provider} {
 		if server != nil {
 			errs = append(errs, server.Close())
 		}
@@ -112,6 +119,9 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	}
 	for i := range s.Lab.Clients {
 		s.Lab.Clients[i].RedirectURIs = slices.Concat(s.Lab.Clients[i].RedirectURIs, o.Redirects)
+	}
+	if s.Lab.Provider != nil {
+		s.Lab.Provider.redirects = o.Redirects
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
 	if err := s.begin(); err != nil {

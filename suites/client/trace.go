@@ -136,10 +136,11 @@ func (r *Request) basic() (id, secret string, ok bool) {
 	return id, secret, true
 }
 
-// bearer is the access token that the request carries in its header.
+// bearer is the access token that the request carries in its header, by whichever
+// of the two schemes (RFC 6750, section 2.1; RFC 9449, section 7.1).
 func (r *Request) bearer() string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
 		return ""
 	}
 	return token
