@@ -24,7 +24,7 @@ var aiSDKPins = map[string]shippingPin{
 		"its schema refuses javascript:, data: and vbscript: alone: the application was told to open file:///etc/hostname and a URL of another application",
 	},
 	"client-ssrf-https-only": {reports.Inconclusive, []string{"issuer-elsewhere-cleartext"}, noProxyAsked},
-	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
+	"client-cimd-supported":  {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-foreign-metadata-refused": {
 		reports.Inconclusive, []string{"pointer-foreign"}, "it ends without fetching what the pointer names, and does not say why",
 	},
