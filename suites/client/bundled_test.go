@@ -87,6 +87,9 @@ func (p *publication) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, isDocument := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/"), ".json")
 	if !isDocument || id == testclient.DocumentPage.ID {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		if r.URL.Path == "/guarded" {
+			w.Header().Set("Content-Security-Policy", "script-src 'self'")
+		}
 		return
 	}
 	d, _ := testclient.Find(id) // of a sound client there is none

@@ -56,6 +56,34 @@ func (t *Trace) redeemedForeign() bool {
 	return slices.ContainsFunc(t.Redemptions(), func(r *Request) bool { return strings.HasPrefix(r.Params.Get("code"), foreignCode) })
 }
 
+// stateForeign answers with the state of another request.
+var stateForeign = Declare(Situation{
+	ID: "state-foreign", Doc: "returns the state of another request", Ends: Refuses, Reached: answered,
+	Shape: func(l *Lab) {
+		l.Front = responses(func(q url.Values) {
+			if q.Has("state") {
+				q.Set("state", rand.Text())
+			}
+		})
+	},
+})
+
+var _ = Register(Check{
+	ID: "client-state-compared", Title: "A response with the state of another request is discarded", Area: suites.AuthorizationRequest,
+	Level: suites.Should, Severity: suites.High, Cites: []suites.Cite{{Doc: "OAuth 2.1", Section: "7.14"}},
+	Covers: []string{"client-state-used-and-verified", "web-client-callback-safety"},
+	Remedy: "Compare state with that of the request before the code is used; that there is one is not enough.",
+	In:     []*Situation{stateForeign}, Defects: []testclient.Defect{testclient.StateUnchecked, testclient.StateAnyTaken},
+	Judge: func(t *Trace) Verdict {
+		for _, r := range t.Authorizations() {
+			if !r.Params.Has("state") {
+				return notApplicable("the client sends no state, which another check judges")
+			}
+		}
+		return keepsCode("the response had the state of another request")(t)
+	},
+})
+
 // called says what stands in the way of judging by what the client's callback does.
 func (t *Trace) called() (obstacle *Verdict) {
 	var v Verdict
@@ -80,7 +108,7 @@ var _ = Register(Check{
 	Covers: []string{"web-client-callback-safety"},
 	Remedy: "Compare path and state before anything else is read, and stop listening after the first response that fits.",
 	In:     []*Situation{forgedFirst, otherPath, comesTwice}, Beside: []*Situation{Sound},
-	Defects: []testclient.Defect{testclient.StateUnchecked, testclient.NoState, testclient.AnyCallbackPath, testclient.ResponseReplaced},
+	Defects: []testclient.Defect{testclient.StateUnchecked, testclient.StateAnyTaken, testclient.NoState, testclient.AnyCallbackPath, testclient.ResponseReplaced},
 	Judge: func(t *Trace) Verdict {
 		if t.redeemedForeign() {
 			return fails("the client redeemed a code that did not come from its own flow")

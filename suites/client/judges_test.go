@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcpassay/mcpassay/fixtures/testclient"
 	"github.com/mcpassay/mcpassay/probes/launch"
 	"github.com/mcpassay/mcpassay/reports"
 )
@@ -130,5 +131,26 @@ func TestNotOnServer(t *testing.T) {
 		if r := report.Find(id); r.Outcome != reports.NotApplicable {
 			t.Error(describe(r))
 		}
+	}
+}
+
+// TestGuardedPage shows that a web application whose pages have a policy passes.
+func TestGuardedPage(t *testing.T) {
+	host, err := publisher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := connector(func(ctx context.Context, o Offer) (*launch.Exit, error) {
+		_ = testclient.Run(ctx, testclient.Options{ // how it ends is not looked at
+			URL: o.URL, Revision: string(o.Revision), Page: host.origin + "/guarded", Defects: []testclient.Defect{testclient.WebWithoutPolicy},
+		})
+		return &launch.Exit{}, nil
+	})
+	report, _, err := Run(t.Context(), Options{Client: client, Only: []string{"client-web-csp"}, Documents: host.lab})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := report.Find("client-web-csp"); r.Outcome != reports.Pass {
+		t.Error(describe(r))
 	}
 }
