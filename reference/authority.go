@@ -20,6 +20,9 @@ import (
 // nothing is known of the token. Nobody is let in on that account.
 var errUnavailable = errors.New("the authorization server cannot be asked")
 
+// errBusy says that it asked to be left alone for a while.
+var errBusy = errors.New("the authorization server is busy")
+
 const (
 	maxDocument     = 1 << 20          // of what the authorization server may answer
 	askTimeout      = 5 * time.Second  // for each request to it
@@ -298,7 +301,11 @@ func (a *authority) do(req *http.Request, status int) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
 	}
-	if res.StatusCode != status {
+	switch res.StatusCode {
+	case status:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return nil, fmt.Errorf("%w: %w: %s answered %d", errUnavailable, errBusy, req.URL.Path, res.StatusCode)
+	default:
 		return nil, fmt.Errorf("%w: %s answered %d", errUnavailable, req.URL.Path, res.StatusCode)
 	}
 	return body, nil

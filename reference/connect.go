@@ -151,7 +151,7 @@ func (e *endpoint) serveConnect(w http.ResponseWriter, r *http.Request) {
 	}
 	address, err := e.authority.signIn(r.Context(), originOf(e.url)+connectedPath, one, e.url)
 	if err != nil {
-		http.Error(w, "nobody can sign in now", http.StatusBadGateway)
+		notNow(w, err, "nobody can sign in now", http.StatusBadGateway)
 		return
 	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // not Secure: the deployment has no TLS, being on loopback
@@ -174,12 +174,12 @@ func (e *endpoint) finishConnect(w http.ResponseWriter, r *http.Request) {
 	}
 	token, err := e.authority.redeem(r.Context(), r.URL.Query().Get("code"), originOf(e.url)+connectedPath, one.verifier, e.url)
 	if err != nil {
-		http.Error(w, "you are not signed in", http.StatusForbidden)
+		notNow(w, err, "you are not signed in", http.StatusForbidden)
 		return
 	}
 	who, err := e.verifier.verify(r.Context(), token)
 	if err != nil {
-		http.Error(w, "you are not signed in", http.StatusForbidden)
+		notNow(w, err, "you are not signed in", http.StatusForbidden)
 		return
 	}
 	if who.Subject != one.subject && !e.faults.Has(fault.ElicitedForAnyone) {
@@ -189,6 +189,16 @@ func (e *endpoint) finishConnect(w http.ResponseWriter, r *http.Request) {
 	e.accounts.finish(one.subject)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = w.Write([]byte("<!doctype html><title>Linked</title><p>Your account is linked.</p>")) // the browser has gone: nothing to do
+}
+
+// notNow tells why the user cannot go on: the authorization server is busy, or
+// what is said.
+func notNow(w http.ResponseWriter, err error, says string, status int) {
+	if errors.Is(err, errBusy) {
+		w.Header().Set("Retry-After", "1")
+		says, status = "please try again in a moment", http.StatusServiceUnavailable
+	}
+	http.Error(w, says, status)
 }
 
 // signIn is the authorization request that has a user sign in.

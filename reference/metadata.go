@@ -89,7 +89,7 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 		"revocation_endpoint":                              s.issuer + "/revoke",
 		"introspection_endpoint":                           s.issuer + "/introspect",
 		"response_types_supported":                         []string{"code"},
-		"response_modes_supported":                         []string{"query"},
+		"response_modes_supported":                         s.responseModes(),
 		"grant_types_supported":                            s.grantTypes(),
 		"scopes_supported":                                 knownScopes,
 		"code_challenge_methods_supported":                 []string{"S256"},
