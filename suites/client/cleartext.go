@@ -24,7 +24,7 @@ var (
 func named(id, doc, issuer string) *Situation {
 	return Declare(Situation{
 		ID: id, Doc: doc, Ends: Refuses, Nearby: true, Reached: func(t *Trace) bool { return len(t.resourceMetadata()) > 0 },
-		Proceeded: func(t *Trace) bool { return t.sought("http://" + elsewhereName) },
+		Proceeded: func(t *Trace) bool { return t.askedProxy("http://" + elsewhereName) },
 		Shape: func(l *Lab) {
 			l.Proxied = true
 			l.Front = rewrite(reference.PartyResourceServer, rsMD, func(_ *Stage, d map[string]any) { d["authorization_servers"] = []string{issuer} })
@@ -36,15 +36,15 @@ func named(id, doc, issuer string) *Situation {
 // clear.
 var clearTokens = Declare(Situation{
 	ID: "token-endpoint-cleartext", Doc: "names an http URL of another machine as its token endpoint", Ends: Refuses, Nearby: true,
-	Reached: sawMetadata, Proceeded: func(t *Trace) bool { return t.sought("http://" + elsewhereName) },
+	Reached: sawMetadata, Proceeded: func(t *Trace) bool { return t.askedProxy("http://" + elsewhereName) },
 	Shape: func(l *Lab) {
 		l.Proxied = true
 		l.Front = rewrite(reference.PartyAuthServer, serverMD, func(_ *Stage, d map[string]any) { d["token_endpoint"] = "http://" + elsewhereName + "/token" })
 	},
 })
 
-// sought tells whether a proxy was asked for what begins so.
-func (t *Trace) sought(beginning string) bool {
+// askedProxy tells whether a proxy was asked for what begins so.
+func (t *Trace) askedProxy(beginning string) bool {
 	return slices.ContainsFunc(t.Proxied, func(u string) bool { return strings.HasPrefix(u, beginning) })
 }
 
@@ -54,15 +54,15 @@ var _ = Register(Check{
 	Cites:  []suites.Cite{{Doc: practices, Section: forgery}, {Doc: "OAuth 2.1", Section: "1.5"}},
 	Covers: []string{"client-ssrf-https-only"},
 	Remedy: "Refuse http URLs in metadata, but for loopback addresses.",
-	In:     []*Situation{elsewhereClear}, Beside: []*Situation{elsewhereSecure}, Defects: []testclient.Defect{testclient.FetchesAnything},
+	In:     []*Situation{elsewhereClear, elsewhereSecure}, Defects: []testclient.Defect{testclient.FetchesAnything, testclient.FallsBackToHTTP},
 	Judge: func(t *Trace) Verdict {
 		secure := t.in(elsewhereSecure)
 		switch {
-		case t.sought("http://" + elsewhereName):
+		case t.askedProxy("http://" + elsewhereName):
 			return fails("the client asked for the metadata of an authorization server on another machine by http")
 		case len(t.resourceMetadata()) == 0:
 			return notReached("the client fetched no resource metadata")
-		case secure == nil || !secure.sought("https://"+elsewhereName):
+		case secure == nil || !secure.askedProxy("https://"+elsewhereName):
 			return notReached(noProxy)
 		}
 		return passes()
@@ -78,11 +78,11 @@ var _ = Register(Check{
 	Judge: func(t *Trace) Verdict {
 		secure := t.in(elsewhereSecure)
 		switch {
-		case t.sought("http://" + elsewhereName):
+		case t.askedProxy("http://" + elsewhereName):
 			return fails("the client sent a token request to another machine by http")
 		case !sawMetadata(t):
 			return notReached("the client never fetched the metadata")
-		case secure == nil || !secure.sought("https://"+elsewhereName):
+		case secure == nil || !secure.askedProxy("https://"+elsewhereName):
 			return notReached(noProxy)
 		}
 		return passes()

@@ -45,12 +45,14 @@ var _ = Register(Check{
 	Level: suites.Must, Severity: suites.Medium, Cites: []suites.Cite{{Doc: spec, Section: auth}},
 	Covers:      []string{"client-parses-www-authenticate"},
 	Remedy:      "On 401, read WWW-Authenticate, find the authorization server, obtain a token and repeat the request with it.",
-	Defects:     []testclient.Defect{testclient.ChallengeIgnored, testclient.RefreshAssumed, testclient.TypeExact, testclient.ExpiryAssumed, testclient.DoesNothing},
+	Defects:     slices.Concat(intolerant, []testclient.Defect{testclient.ChallengeIgnored, testclient.RefreshAssumed, testclient.TypeExact, testclient.ExpiryAssumed, testclient.SchemeAssumed, testclient.DoesNothing}),
 	Consequence: true,
 	Judge: func(t *Trace) Verdict {
 		switch {
 		case len(t.Calls()) == 0:
 			return notReached("the client never came to the MCP server")
+		case t.stopped():
+			return notApplicable("the client stops here, which it may")
 		case !t.Served():
 			return fails("the client gave up before it got an answer%s", t.ended())
 		case !t.Exit.OK():

@@ -12,6 +12,9 @@ import (
 	"github.com/mcpassay/mcpassay/suites"
 )
 
+// matrixSeed draws every quirk in some situation.
+const matrixSeed = 30
+
 func judge(t *testing.T, r suites.Revision, defects ...testclient.Defect) (*reports.Report, Grid) {
 	t.Helper()
 	host, err := publisher()
@@ -19,7 +22,7 @@ func judge(t *testing.T, r suites.Revision, defects ...testclient.Defect) (*repo
 		t.Fatal(err)
 	}
 	report, grid, err := Run(t.Context(), Options{
-		Client: bundled(defects), Name: "bundled", Revision: r, Concurrency: 4, Hosted: true,
+		Client: bundled(defects), Name: "bundled", Revision: r, Seed: matrixSeed, Concurrency: 4, Hosted: true,
 		Redirects: []string{"http://127.0.0.1/callback", host.origin + "/page"}, Documents: host.lab,
 	})
 	if err != nil {
@@ -40,25 +43,27 @@ func describe(r *reports.Result) string {
 // TestSoundClient shows that a client without a defect passes every check in every
 // situation, in each revision.
 func TestSoundClient(t *testing.T) {
-	for _, revision := range []suites.Revision{suites.V20251125, suites.V20260728} {
+	for _, revision := range []suites.Revision{suites.V20250326, suites.V20251125, suites.V20260728} {
 		report, grid := judge(t, revision)
 		for i := range report.Results {
 			if r := &report.Results[i]; r.Outcome != reports.Pass && r.Outcome != reports.NotApplicable {
 				t.Errorf("%s: %s", revision, describe(r))
 			}
 		}
-		for _, s := range Situations() {
+		all := &Options{Revision: revision}
+		for _, s := range all.needed(Catalogue()) {
 			want := map[Ending]Cell{Works: CellWorks, Refuses: CellRefuses}[s.Ends]
-			if s.binds(revision) && grid[s.ID] != want {
+			if grid[s.ID] != want {
 				t.Errorf("%s: before a deployment that %s: %q, want %q", revision, s.Doc, grid[s.ID], want)
 			}
 		}
 	}
 }
 
-// TestDefects shows that every check notices each defect that it claims, and that
-// no other fails unless the defect's declaration names it. MCPASSAY_DEFECT keeps to
-// the defects whose id contains a word.
+// TestDefects shows that every check notices each defect that it claims, that no
+// other fails unless the defect's declaration names it, and that there is no
+// situation that shows nothing of any defect. MCPASSAY_DEFECT keeps to the defects
+// whose id contains a word.
 func TestDefects(t *testing.T) {
 	claims := map[testclient.Defect][]string{}
 	for _, c := range Catalogue() {
@@ -66,7 +71,7 @@ func TestDefects(t *testing.T) {
 			claims[d] = append(claims[d], c.ID)
 		}
 	}
-	kills := 0
+	kills, caught := 0, map[string]bool{}
 	for _, d := range testclient.All() {
 		if !strings.Contains(d.ID, os.Getenv("MCPASSAY_DEFECT")) {
 			continue
@@ -76,6 +81,9 @@ func TestDefects(t *testing.T) {
 			t.Errorf("no check claims to catch a client that %s", d.Doc)
 		}
 		report, grid := judge(t, suites.V20260728, d)
+		for _, id := range caughtIn(report, grid) {
+			caught[id] = true
+		}
 		for i := range report.Results {
 			r := &report.Results[i]
 			for _, f := range r.Facets {
@@ -101,6 +109,12 @@ func TestDefects(t *testing.T) {
 				t.Errorf("passes a client that does nothing\n%s", describe(r))
 			}
 		}
+	}
+	if os.Getenv("MCPASSAY_DEFECT") != "" {
+		return
+	}
+	for _, id := range neverCaught(Options{Revision: suites.V20260728}, caught) {
+		t.Errorf("no defect shows in the situation %s", id)
 	}
 	t.Logf("%d checks, %d situations, %d defects: %d kills", len(Catalogue()), len(Situations()), len(testclient.All()), kills)
 }

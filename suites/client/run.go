@@ -73,6 +73,8 @@ type Options struct {
 	Name        string          // of the client, for the report
 	Revision    suites.Revision // default: the newest
 	Only        []string        // ids of checks; empty: all
+	Profiles    []string        // ids of those whose situations the client is put in; empty: all situations
+	Seed        uint64          // of the quirks that are left to chance
 	Concurrency int             // situations at once; default 2
 	Tool        string
 	Settled     func(reports.Result)
@@ -91,13 +93,24 @@ func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
 	if o.Revision == "" {
 		o.Revision = suites.Revisions[len(suites.Revisions)-1]
 	}
-	checks, err := chosen(o.Only)
+	checks, err := o.Checks()
 	if err != nil {
 		return nil, nil, err
 	}
-	report := &reports.Report{Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: "none", Start: time.Now()}
-	traces, troubles := o.collect(ctx, needed(checks, o.Revision))
+	report := &reports.Report{Seed: o.Seed, Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: "none", Start: time.Now()}
+	traces, troubles := o.collect(ctx, o.needed(checks))
+	grid := o.judge(report, checks, traces, troubles)
+	report.Interrupted = ctx.Err() != nil
+	report.Took = time.Since(report.Start)
+	return report, grid, nil
+}
+
+// judge fills the report with what the checks say of the traces.
+func (o *Options) judge(report *reports.Report, checks []*Check, traces map[string]*Trace, troubles map[string]error) Grid {
 	grid := Grid{}
+	for _, t := range traces {
+		t.others = traces
+	}
 	for id, t := range traces {
 		grid[id] = t.cell()
 		report.Chain = max(report.Chain, t.Exit.Took)
@@ -105,21 +118,19 @@ func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
 	report.Situations = settings(traces)
 	verdicts := map[string]map[string]Verdict{} // by check, then situation
 	for _, c := range checks {
-		verdicts[c.ID] = c.verdicts(o.Revision, traces)
+		verdicts[c.ID] = c.verdicts(o.situations(c), traces)
 	}
 	for _, c := range checks {
 		if c.Consequence {
 			blame(c, verdicts)
 		}
-		r := c.result(o.Revision, verdicts[c.ID], traces, troubles)
+		r := c.result(o.Revision, o.situations(c), verdicts[c.ID], traces, troubles)
 		report.Results = append(report.Results, r)
 		if o.Settled != nil {
 			o.Settled(r)
 		}
 	}
-	report.Interrupted = ctx.Err() != nil
-	report.Took = time.Since(report.Start)
-	return report, grid, nil
+	return grid
 }
 
 func chosen(ids []string) ([]*Check, error) {
@@ -135,20 +146,6 @@ func chosen(ids []string) ([]*Check, error) {
 		all = append(all, c)
 	}
 	return all, nil
-}
-
-// needed are the situations of the checks, each once.
-func needed(checks []*Check, r suites.Revision) []*Situation {
-	var all []*Situation
-	for _, c := range checks {
-		in := c.situations(r)
-		if len(in) > 0 {
-			in = append(in, c.Beside...)
-		}
-		all = append(all, in...)
-	}
-	slices.SortFunc(all, func(a, b *Situation) int { return cmp.Compare(a.ID, b.ID) })
-	return slices.Compact(all)
 }
 
 // collect runs the client in the situations, some at once.
@@ -172,9 +169,6 @@ func (o *Options) collect(ctx context.Context, in []*Situation) (map[string]*Tra
 		})
 	}
 	all.Wait()
-	for _, t := range traces {
-		t.others = traces
-	}
 	return traces, troubles
 }
 
@@ -185,6 +179,8 @@ func (t *Trace) cell() Cell {
 		return CellNotReached
 	case t.Situation.Ends == Works && t.Served():
 		return CellWorks
+	case t.stopped():
+		return CellRefuses
 	case t.Situation.Ends == Works:
 		return CellGivesUp
 	case t.Situation.Proceeded != nil && t.Situation.Proceeded(t), t.Situation.Proceeded == nil && t.Served():
@@ -194,11 +190,14 @@ func (t *Trace) cell() Cell {
 }
 
 // verdicts judges what the client did in each situation of the check.
-func (c *Check) verdicts(r suites.Revision, traces map[string]*Trace) map[string]Verdict {
+func (c *Check) verdicts(in []*Situation, traces map[string]*Trace) map[string]Verdict {
 	all := map[string]Verdict{}
-	for _, s := range c.situations(r) {
+	for _, s := range in {
 		if t := traces[s.ID]; t != nil {
 			v := c.judge(t)
+			if base := traces[s.baseID()]; base != nil && !base.servedAtLast() && v.Outcome == reports.Fail {
+				v = notReached("the client does not get through before a deployment that " + base.Situation.Doc)
+			}
 			if v.Outcome == reports.Fail && c.Level != suites.Must {
 				v.Outcome = reports.Warn
 			}
@@ -227,12 +226,11 @@ func blame(c *Check, verdicts map[string]map[string]Verdict) {
 }
 
 // result makes the verdict on a check of those in its situations.
-func (c *Check) result(r suites.Revision, verdicts map[string]Verdict, traces map[string]*Trace, troubles map[string]error) reports.Result {
+func (c *Check) result(r suites.Revision, in []*Situation, verdicts map[string]Verdict, traces map[string]*Trace, troubles map[string]error) reports.Result {
 	result := reports.Result{
 		ID: c.ID, Title: c.Title, Area: string(c.Area), Role: "client", Level: string(c.Level), Severity: string(c.Severity),
 		Since: string(c.Since), Cites: c.Cites, Covers: c.Covers, Remedy: c.Remedy,
 	}
-	in := c.situations(r)
 	if len(in) == 0 {
 		result.Outcome, result.Message = reports.NotApplicable, "does not bind in MCP "+string(r)
 		return result
@@ -241,7 +239,7 @@ func (c *Check) result(r suites.Revision, verdicts map[string]Verdict, traces ma
 		f := reports.Facet{Title: "before a deployment that " + s.Doc, Situation: s.ID}
 		v, judged := verdicts[s.ID]
 		if !judged {
-			v = Verdict{Outcome: reports.Inconclusive, Message: "the client could not be started: " + errorText(troubles[s.ID])}
+			v = Verdict{Outcome: reports.Inconclusive, Message: errorText(troubles[s.ID])}
 		} else {
 			result.Took = max(result.Took, traces[s.ID].Exit.Took)
 		}
@@ -280,9 +278,13 @@ func settle(r *reports.Result) {
 	}
 }
 
+// errorText says why a situation was not judged.
 func errorText(err error) string {
-	if err == nil {
+	switch {
+	case err == nil:
 		err = errors.New("the run ended before")
+	case errors.Is(err, errUntried):
+		return err.Error()
 	}
-	return err.Error()
+	return "the client could not be started: " + err.Error()
 }

@@ -29,10 +29,26 @@ type Situation struct {
 	Doc  string // completes the sentence "a deployment that …"
 	Ends Ending
 
+	// Profile is the shape of deployments that the situation is about; empty: it
+	// has one fault or one oddity.
+	Profile string
+	// Apart says that only checks that name the situation are judged in it: a
+	// client need not cope with it to keep the rules.
+	Apart bool
+	// Base is the situation that this one differs from in a single respect: whoever
+	// fails there already is not judged here by the checks that stand apart.
+	Base *Situation
+	// Chance draws quirks from the seed of the run.
+	Chance bool
+
 	// Contract is the name under which test fixtures know the situation. They
 	// exit on names they do not know, so a situation of ours that the contract
 	// does not have borrows a general one.
 	Contract string
+
+	// MayRefuse tells of a situation in which clients work whether one stopped where
+	// it may, by another reading of the rules; nil: nowhere.
+	MayRefuse func(*Trace) bool
 
 	Since, Until suites.Revision        // of MCP; empty: from the first, to the newest
 	Shape        func(*Lab)             // makes the deployment; nil: a sound one
@@ -67,6 +83,13 @@ func (s *Situation) contract() string {
 // binds tells whether the situation exists in a revision.
 func (s *Situation) binds(r suites.Revision) bool {
 	return (s.Since == "" || r >= s.Since) && (s.Until == "" || r <= s.Until)
+}
+
+func (s *Situation) baseID() string {
+	if s.Base == nil {
+		return ""
+	}
+	return s.Base.ID
 }
 
 var situations []*Situation
@@ -110,4 +133,6 @@ type Lab struct {
 	Marked  bool           // there is a file that whatever a client has a shell evaluate would make
 	// Provider is the identity provider of the client's company; nil: there is none.
 	Provider *ProviderLab
+	// Grounds are where the deployments are reached; nil: they listen for themselves.
+	Grounds *Grounds
 }

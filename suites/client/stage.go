@@ -8,7 +8,9 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/mcpassay/mcpassay/probes/launch"
 	"github.com/mcpassay/mcpassay/reference"
+	"github.com/mcpassay/mcpassay/suites"
 )
 
 // A Stage is the deployment of a situation while a client is in front of it.
@@ -20,9 +22,11 @@ type Stage struct {
 	Provider *reference.Server // the identity provider; nil if the situation has none
 
 	surroundings
+	quirks []quirk // that chance has drawn
 
 	mu   sync.Mutex
 	seen []*reference.Observation
+	kept int // bytes of them, about
 }
 
 // The parties of a second deployment, as they appear in a trace.
@@ -39,6 +43,8 @@ func (s *Stage) observe(x *reference.Observation) {
 	defer s.mu.Unlock()
 	if len(s.seen) < maxSeen {
 		s.seen = append(s.seen, x)
+		s.kept += weight(x)
+		s.Lab.Grounds.heard(weight(x))
 	}
 }
 
@@ -51,20 +57,27 @@ func (s *Stage) sightings() []*reference.Observation {
 	return all
 }
 
+func (s *Stage) around(f front) func(reference.Party, http.Handler) http.Handler {
+	if f == nil {
+		return nil
+	}
+	return func(party reference.Party, next http.Handler) http.Handler { return f(s, party, next) }
+}
+
 // begin starts the deployment, and a second one if the situation has one.
 func (s *Stage) begin() error {
 	s.Lab.Observe = s.observe
 	if err := s.surround(); err != nil {
 		return err
 	}
-	around := func(f front) func(reference.Party, http.Handler) http.Handler {
-		if f == nil {
-			return nil
-		}
-		return func(party reference.Party, next http.Handler) http.Handler { return f(s, party, next) }
+	if s.Lab.BaseURL != "" {
+		s.Lab.stand(describedAtBase)
 	}
-	s.Lab.Around = around(s.Lab.Front)
+	s.Lab.Around = s.around(s.Lab.Front)
 	var err error
+	if s.Lab.Site, err = s.site(); err != nil {
+		return err
+	}
 	if s.Server, err = reference.Start(s.Lab.Options); err != nil {
 		return err
 	}
@@ -80,8 +93,12 @@ func (s *Stage) begin() error {
 	if err != nil {
 		return err
 	}
+	site, err := s.site()
+	if err != nil {
+		return err
+	}
 	s.Other, err = reference.Start(reference.Options{
-		Host: s.Lab.Host, Origin: endpoint.Scheme + "://" + endpoint.Host, ForClients: s.Lab.ForClients, Around: around(s.Lab.OtherFront),
+		Host: s.Lab.Host, Site: site, Users: s.Lab.Users, Origin: endpoint.Scheme + "://" + endpoint.Host, ForClients: s.Lab.ForClients, Around: s.around(s.Lab.OtherFront),
 		Observe: func(x *reference.Observation) {
 			switch x.Party {
 			case reference.PartyAuthServer:
@@ -111,11 +128,35 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
+	s := o.shape(in)
+	defer func() { err = errors.Join(err, s.end()) }()
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	offer := o.offer(s, in)
+	exit, err := o.Client.Connect(ctx, offer)
+	if err != nil {
+		return nil, err
+	}
+	trace = s.trace(in, offer, exit)
+	o.look(ctx, trace)
+	return trace, nil
+}
+
+// shape makes the stage of a situation, as far as it can be made before it begins.
+func (o *Options) shape(in *Situation) *Stage {
 	s := &Stage{Lab: &Lab{Revision: o.Revision, Options: reference.Options{
 		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision), Authority: o.Authority},
 	}}}
+	if o.Revision == suites.V20250326 {
+		s.Lab.atBaseURL()
+	}
 	if in.Shape != nil {
 		in.Shape(s.Lab)
+	}
+	s.quirks = o.draw(in)
+	for _, q := range s.quirks {
+		s.Lab.stand(q.front())
 	}
 	for i := range s.Lab.Clients {
 		s.Lab.Clients[i].RedirectURIs = slices.Concat(s.Lab.Clients[i].RedirectURIs, o.Redirects)
@@ -123,10 +164,11 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	if s.Lab.Provider != nil {
 		s.Lab.Provider.redirects = o.Redirects
 	}
-	defer func() { err = errors.Join(err, s.end()) }()
-	if err := s.begin(); err != nil {
-		return nil, err
-	}
+	return s
+}
+
+// offer is what the client is told of a stage that has begun.
+func (o *Options) offer(s *Stage, in *Situation) Offer {
 	offer := Offer{URL: s.Server.ResourceServer.Endpoint(), Contract: in.contract(), Situation: in.ID, Revision: o.Revision}
 	s.offer(&offer, in)
 	if in.Context != nil {
@@ -136,18 +178,18 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 			offer.Context["issuer"] = s.Server.AuthServer.Issuer() // credentials belong to one
 		}
 	}
-	exit, err := o.Client.Connect(ctx, offer)
-	if err != nil {
-		return nil, err
-	}
-	trace = &Trace{
-		Situation: in, Revision: o.Revision, Resource: offer.URL, Issuer: s.Server.AuthServer.Issuer(),
-		Context: offer.Context, Exit: exit, Seen: s.sightings(),
+	return offer
+}
+
+// trace is what was seen of the client so far.
+func (s *Stage) trace(in *Situation, offer Offer, exit *launch.Exit) *Trace {
+	trace := &Trace{
+		Situation: in, Revision: offer.Revision, Resource: offer.URL, Issuer: s.Server.AuthServer.Issuer(),
+		Layout: s.Lab.Layout, Quirks: idsOf(s.quirks), Context: offer.Context, Exit: exit, Seen: s.sightings(),
 	}
 	if s.Other != nil {
 		trace.OtherIssuer = s.Other.AuthServer.Issuer()
 	}
 	s.tell(trace)
-	o.look(ctx, trace)
-	return trace, nil
+	return trace
 }

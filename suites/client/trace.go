@@ -20,6 +20,8 @@ type Trace struct {
 	Issuer    string // of its authorization server
 
 	OtherIssuer string // of the second one, if there is one
+	Layout      reference.Layout
+	Quirks      []string // ids of what chance drew
 	Context     ContextOf
 	Exit        *launch.Exit
 	Seen        []*reference.Observation // in the order in which they were received
@@ -48,7 +50,7 @@ type Request struct {
 func (t *Trace) requests(party reference.Party, method, suffix string) []*Request {
 	var found []*Request
 	for _, x := range t.Seen {
-		if x.Party != party || x.Method != method || !strings.HasSuffix(x.URL.Path, suffix) {
+		if x.Party != party || x.Method != method || !strings.HasSuffix(t.Layout.Usual(party, x.URL.Path), suffix) {
 			continue
 		}
 		r := &Request{Observation: x, Params: x.URL.Query()}
@@ -115,6 +117,21 @@ func (t *Trace) Served() bool {
 	for _, c := range t.Calls() {
 		if c.Status == http.StatusOK && c.bearer() != "" && strings.Contains(string(c.Body), `"tools/`) {
 			return true
+		}
+	}
+	return false
+}
+
+// stopped tells whether the client stopped where it may.
+func (t *Trace) stopped() bool { return t.Situation.MayRefuse != nil && t.Situation.MayRefuse(t) }
+
+// usesToken tells whether the client came to the MCP server again after it was given
+// an access token.
+func (t *Trace) usesToken() bool {
+	for _, given := range t.TokenRequests() {
+		if given.text("access_token") != "" {
+			calls := t.Calls()
+			return len(calls) > 0 && calls[len(calls)-1].At.After(given.At)
 		}
 	}
 	return false

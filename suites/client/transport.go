@@ -68,6 +68,9 @@ var _ = Register(Check{
 	Judge: func(t *Trace) Verdict {
 		return every(t.messages(), noMessage, func(r *Request) string {
 			m := r.message()
+			if version := r.Header.Get("MCP-Protocol-Version"); version != "" && version < string(suites.V20260728) {
+				return "" // of an older wire
+			}
 			name := ""
 			switch m.Method {
 			case "tools/call", "prompts/get":
@@ -187,7 +190,9 @@ func elsewhere(id, doc, host string) *Situation {
 				if err != nil {
 					panic(err) // it is ours
 				}
-				target.Host = net.JoinHostPort(host, target.Port())
+				if !s.Lab.Grounds.named() {
+					target.Host = net.JoinHostPort(host, target.Port())
+				}
 				http.Redirect(w, r, target.String(), http.StatusTemporaryRedirect)
 			})
 		},
