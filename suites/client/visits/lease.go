@@ -109,6 +109,7 @@ func (p *ports) lease(string) (*lease, error) {
 	server := newServer(l)
 	l.end = func() error {
 		err := server.Close()
+		_ = listener.Close() // the server may not have come to listen yet; else this is the second time
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.From > 0 {

@@ -151,7 +151,9 @@ func (s *Server) Run(ctx context.Context, l net.Listener, config *tls.Config) er
 			if server.Shutdown(last) != nil {
 				err = errors.Join(err, server.Close())
 			}
-			<-ended
+			if stopped := <-ended; !errors.Is(stopped, http.ErrServerClosed) {
+				err = errors.Join(err, stopped)
+			}
 			return err
 		}
 	}
