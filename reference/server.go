@@ -50,6 +50,7 @@ type Options struct {
 	// seconds.
 	FetchTimeout time.Duration
 	lab          bool // see StartLab
+	provider     bool // signs users in for others; see newProvider
 }
 
 // A User can sign in at the authorization server.
@@ -69,7 +70,7 @@ type Server struct {
 	users   []User
 	secured *security
 
-	identityProvider string
+	identityProvider *AuthServer // nil: the authorization server signs users in
 }
 
 // Start starts a deployment. The caller closes it.
@@ -185,6 +186,9 @@ func (s *Server) Close() error {
 	s.Upstream.close()
 	return errors.Join(errs...)
 }
+
+// SpeaksOldest tells whether the deployment is for clients of MCP 2025-03-26.
+func (s *Server) SpeaksOldest() bool { return s.AuthServer.options.BaseURL != "" }
 
 // Users are the users who can sign in.
 func (s *Server) Users() []User { return s.users }
