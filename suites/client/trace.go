@@ -6,8 +6,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reference"
 	"github.com/mcpassay/mcpassay/suites"
 )
@@ -23,6 +25,9 @@ type Trace struct {
 	Context     ContextOf
 	Exit        *launch.Exit
 	Seen        []*reference.Observation // in the order in which they were received
+
+	once      sync.Once
+	exchanges []*wire.Exchange // see evidence
 }
 
 // A Request is one request that the client sent, with its parameters.
