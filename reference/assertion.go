@@ -46,7 +46,7 @@ func (s *AuthServer) assertionHolds(assertion string, client *Client) bool {
 
 // assertedToUs tells whether we are the one that the assertion is for.
 func (s *AuthServer) assertedToUs(a *tokens.Assertion) bool {
-	ours := []string{s.issuer, s.issuer + "/token"}
+	ours := []string{s.issuer, s.at("/token")}
 	if s.faults.Has(fault.AssertionIssuerRefused) {
 		ours = ours[1:]
 	}

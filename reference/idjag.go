@@ -298,7 +298,7 @@ func (s *AuthServer) identityAudienceOverlooked(t *tokens.Token) bool {
 		return issuer == s.issuer
 	}
 	return s.faults.Has(fault.IDJAGSharedAudience) && slices.Contains(audience, s.issuer) ||
-		s.faults.Has(fault.IDJAGTokenEndpoint) && slices.Equal(audience, []string{s.issuer + "/token"})
+		s.faults.Has(fault.IDJAGTokenEndpoint) && slices.Equal(audience, []string{s.at("/token")})
 }
 
 // federatedUser finds our user by what the provider calls it: by issuer and sub,

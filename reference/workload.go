@@ -121,7 +121,7 @@ func (s *AuthServer) workloadAsserted(t *tokens.Token) error {
 		return err
 	}
 	audience, err := t.Audience()
-	if (err != nil || len(audience) != 1 || audience[0] != s.issuer+"/token") && !s.faults.Has(fault.WorkloadAnyAudience) {
+	if (err != nil || len(audience) != 1 || audience[0] != s.at("/token")) && !s.faults.Has(fault.WorkloadAnyAudience) {
 		return errors.New("it is not for this token endpoint")
 	}
 	expires, err := t.Time("exp")

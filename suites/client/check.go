@@ -87,7 +87,7 @@ func (c *Check) situations(r suites.Revision) []*Situation {
 	}
 	in := c.In
 	if in == nil {
-		in = slices.DeleteFunc(Situations(), func(s *Situation) bool { return s.Ends != Works })
+		in = slices.DeleteFunc(Situations(), func(s *Situation) bool { return s.Ends != Works || s.Apart })
 	}
 	return slices.DeleteFunc(slices.Clone(in), func(s *Situation) bool { return !s.binds(r) })
 }

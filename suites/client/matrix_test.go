@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/testclient"
 	"github.com/mcpassay/mcpassay/probes/launch"
@@ -17,16 +18,20 @@ import (
 type bundled []testclient.Defect
 
 func (b bundled) Connect(ctx context.Context, o Offer) (*launch.Exit, error) {
+	start := time.Now()
 	err := testclient.Run(ctx, testclient.Options{URL: o.URL, Revision: string(o.Revision), Context: o.Context, Defects: b})
 	if err != nil {
-		return &launch.Exit{Code: 1, Output: err.Error()}, nil //nolint:nilerr // it is how the client ended
+		return &launch.Exit{Code: 1, Output: err.Error(), Took: time.Since(start)}, nil //nolint:nilerr // it is how the client ended
 	}
-	return &launch.Exit{}, nil
+	return &launch.Exit{Took: time.Since(start)}, nil
 }
+
+// matrixSeed draws every quirk in some situation.
+const matrixSeed = 30
 
 func judge(t *testing.T, r suites.Revision, defects ...testclient.Defect) (*reports.Report, Grid) {
 	t.Helper()
-	report, grid, err := Run(t.Context(), Options{Client: bundled(defects), Name: "bundled", Revision: r, Concurrency: 4})
+	report, grid, err := Run(t.Context(), Options{Client: bundled(defects), Name: "bundled", Revision: r, Seed: matrixSeed, Concurrency: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,8 +66,9 @@ func TestSoundClient(t *testing.T) {
 	}
 }
 
-// TestDefects shows that every check notices each defect that it claims, and that
-// no other fails unless the defect's declaration names it.
+// TestDefects shows that every check notices each defect that it claims, that no
+// other fails unless the defect's declaration names it, and that there is no
+// situation that shows nothing of any defect.
 func TestDefects(t *testing.T) {
 	claims := map[testclient.Defect][]string{}
 	for _, c := range Catalogue() {
@@ -70,13 +76,16 @@ func TestDefects(t *testing.T) {
 			claims[d] = append(claims[d], c.ID)
 		}
 	}
-	kills := 0
+	kills, caught := 0, map[string]bool{}
 	for _, d := range testclient.All() {
 		claimed := claims[d]
 		if len(claimed) == 0 {
 			t.Errorf("no check claims to catch a client that %s", d.Doc)
 		}
 		report, grid := judge(t, suites.V20260728, d)
+		for _, id := range caughtIn(report, grid) {
+			caught[id] = true
+		}
 		for i := range report.Results {
 			r := &report.Results[i]
 			for _, f := range r.Facets {
@@ -102,6 +111,9 @@ func TestDefects(t *testing.T) {
 				t.Errorf("passes a client that does nothing\n%s", describe(r))
 			}
 		}
+	}
+	for _, id := range neverCaught(Options{Revision: suites.V20260728}, caught) {
+		t.Errorf("no defect shows in the situation %s", id)
 	}
 	t.Logf("%d checks, %d situations, %d defects: %d kills", len(Catalogue()), len(Situations()), len(testclient.All()), kills)
 }

@@ -83,7 +83,7 @@ var sdkPins = map[string]pin{
 func TestSDKClient(t *testing.T) {
 	client := built(t, sdkClient)
 	for _, revision := range []suites.Revision{suites.V20251125, suites.V20260728} {
-		report, grid, err := Run(t.Context(), Options{Client: client, Name: "everything-client", Revision: revision})
+		report, grid, err := Run(t.Context(), Options{Client: client, Name: "everything-client", Revision: revision, Seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

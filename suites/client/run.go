@@ -58,6 +58,8 @@ type Options struct {
 	Name        string          // of the client, for the report
 	Revision    suites.Revision // default: the newest
 	Only        []string        // ids of checks; empty: all
+	Profiles    []string        // ids of those whose situations the client is put in; empty: all situations
+	Seed        uint64          // of the quirks that are left to chance
 	Concurrency int             // situations at once; default 2
 	Tool        string
 	Settled     func(reports.Result)
@@ -72,12 +74,12 @@ func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
 	if o.Revision == "" {
 		o.Revision = suites.Revisions[len(suites.Revisions)-1]
 	}
-	checks, err := chosen(o.Only)
+	checks, err := o.Checks()
 	if err != nil {
 		return nil, nil, err
 	}
-	report := &reports.Report{Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: "none", Start: time.Now()}
-	traces, troubles := o.collect(ctx, needed(checks, o.Revision))
+	report := &reports.Report{Seed: o.Seed, Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: "none", Start: time.Now()}
+	traces, troubles := o.collect(ctx, o.needed(checks))
 	grid := o.judge(report, checks, traces, troubles)
 	report.Interrupted = ctx.Err() != nil
 	report.Took = time.Since(report.Start)
@@ -94,13 +96,13 @@ func (o *Options) judge(report *reports.Report, checks []*Check, traces map[stri
 	report.Situations = settings(traces)
 	verdicts := map[string]map[string]Verdict{} // by check, then situation
 	for _, c := range checks {
-		verdicts[c.ID] = c.verdicts(o.Revision, traces)
+		verdicts[c.ID] = c.verdicts(o.situations(c), traces)
 	}
 	for _, c := range checks {
 		if c.Consequence {
 			blame(c, verdicts)
 		}
-		r := c.result(o.Revision, verdicts[c.ID], traces, troubles)
+		r := c.result(o.Revision, o.situations(c), verdicts[c.ID], traces, troubles)
 		report.Results = append(report.Results, r)
 		if o.Settled != nil {
 			o.Settled(r)
@@ -122,16 +124,6 @@ func chosen(ids []string) ([]*Check, error) {
 		all = append(all, c)
 	}
 	return all, nil
-}
-
-// needed are the situations of the checks, each once.
-func needed(checks []*Check, r suites.Revision) []*Situation {
-	var all []*Situation
-	for _, c := range checks {
-		all = append(all, c.situations(r)...)
-	}
-	slices.SortFunc(all, func(a, b *Situation) int { return cmp.Compare(a.ID, b.ID) })
-	return slices.Compact(all)
 }
 
 // collect runs the client in the situations, some at once.
@@ -174,11 +166,14 @@ func (t *Trace) cell() Cell {
 }
 
 // verdicts judges what the client did in each situation of the check.
-func (c *Check) verdicts(r suites.Revision, traces map[string]*Trace) map[string]Verdict {
+func (c *Check) verdicts(in []*Situation, traces map[string]*Trace) map[string]Verdict {
 	all := map[string]Verdict{}
-	for _, s := range c.situations(r) {
+	for _, s := range in {
 		if t := traces[s.ID]; t != nil {
 			v := c.Judge(t)
+			if base := traces[s.baseID()]; base != nil && !base.servedAtLast() && v.Outcome == reports.Fail {
+				v = notReached("the client does not get through before a deployment that " + base.Situation.Doc)
+			}
 			if v.Outcome == reports.Fail && c.Level != suites.Must {
 				v.Outcome = reports.Warn
 			}
@@ -205,12 +200,11 @@ func blame(c *Check, verdicts map[string]map[string]Verdict) {
 }
 
 // result makes the verdict on a check of those in its situations.
-func (c *Check) result(r suites.Revision, verdicts map[string]Verdict, traces map[string]*Trace, troubles map[string]error) reports.Result {
+func (c *Check) result(r suites.Revision, in []*Situation, verdicts map[string]Verdict, traces map[string]*Trace, troubles map[string]error) reports.Result {
 	result := reports.Result{
 		ID: c.ID, Title: c.Title, Area: string(c.Area), Role: "client", Level: string(c.Level), Severity: string(c.Severity),
 		Since: string(c.Since), Cites: c.Cites, Covers: c.Covers, Remedy: c.Remedy,
 	}
-	in := c.situations(r)
 	if len(in) == 0 {
 		result.Outcome, result.Message = reports.NotApplicable, "does not bind in MCP "+string(r)
 		return result

@@ -28,6 +28,18 @@ type Situation struct {
 	Doc  string // completes the sentence "a deployment that …"
 	Ends Ending
 
+	// Profile is the shape of deployments that the situation is about; empty: it
+	// has one fault or one oddity.
+	Profile string
+	// Apart says that only checks that name the situation are judged in it: a
+	// client need not cope with it to keep the rules.
+	Apart bool
+	// Base is the situation that this one differs from in a single respect: whoever
+	// fails there already is not judged here by the checks that stand apart.
+	Base *Situation
+	// Chance draws quirks from the seed of the run.
+	Chance bool
+
 	// Contract is the name under which test fixtures know the situation. They
 	// exit on names they do not know, so a situation of ours that the contract
 	// does not have borrows a general one.
@@ -55,6 +67,13 @@ func (s *Situation) contract() string {
 // binds tells whether the situation exists in a revision.
 func (s *Situation) binds(r suites.Revision) bool {
 	return (s.Since == "" || r >= s.Since) && (s.Until == "" || r <= s.Until)
+}
+
+func (s *Situation) baseID() string {
+	if s.Base == nil {
+		return ""
+	}
+	return s.Base.ID
 }
 
 var situations []*Situation

@@ -18,6 +18,8 @@ type Stage struct {
 	Server *reference.Server
 	Other  *reference.Server // a second deployment, behind the same resource server's name; nil if the situation has none
 
+	quirks []quirk // that chance has drawn
+
 	mu   sync.Mutex
 	seen []*reference.Observation
 	kept int // bytes of them, about
@@ -51,16 +53,17 @@ func (s *Stage) sightings() []*reference.Observation {
 	return all
 }
 
+func (s *Stage) around(f front) func(reference.Party, http.Handler) http.Handler {
+	if f == nil {
+		return nil
+	}
+	return func(party reference.Party, next http.Handler) http.Handler { return f(s, party, next) }
+}
+
 // begin starts the deployment, and a second one if the situation has one.
 func (s *Stage) begin() error {
 	s.Lab.Observe = s.observe
-	around := func(f front) func(reference.Party, http.Handler) http.Handler {
-		if f == nil {
-			return nil
-		}
-		return func(party reference.Party, next http.Handler) http.Handler { return f(s, party, next) }
-	}
-	s.Lab.Around = around(s.Lab.Front)
+	s.Lab.Around = s.around(s.Lab.Front)
 	var err error
 	if s.Lab.Site, err = s.site(); err != nil {
 		return err
@@ -80,7 +83,7 @@ func (s *Stage) begin() error {
 		return err
 	}
 	s.Other, err = reference.Start(reference.Options{
-		Host: s.Lab.Host, Site: site, Users: s.Lab.Users, Origin: endpoint.Scheme + "://" + endpoint.Host, ForClients: s.Lab.ForClients, Around: around(s.Lab.OtherFront),
+		Host: s.Lab.Host, Site: site, Users: s.Lab.Users, Origin: endpoint.Scheme + "://" + endpoint.Host, ForClients: s.Lab.ForClients, Around: s.around(s.Lab.OtherFront),
 		Observe: func(x *reference.Observation) {
 			switch x.Party {
 			case reference.PartyAuthServer:
@@ -131,6 +134,10 @@ func (o *Options) shape(in *Situation) *Stage {
 	if in.Shape != nil {
 		in.Shape(s.Lab)
 	}
+	s.quirks = o.draw(in)
+	for _, q := range s.quirks {
+		s.Lab.stand(q.front())
+	}
 	for i := range s.Lab.Clients {
 		s.Lab.Clients[i].RedirectURIs = slices.Concat(s.Lab.Clients[i].RedirectURIs, o.Redirects)
 	}
@@ -154,7 +161,7 @@ func (o *Options) offer(s *Stage, in *Situation) Offer {
 func (s *Stage) trace(in *Situation, offer Offer, exit *launch.Exit) *Trace {
 	trace := &Trace{
 		Situation: in, Revision: offer.Revision, Resource: offer.URL, Issuer: s.Server.AuthServer.Issuer(),
-		Context: offer.Context, Exit: exit, Seen: s.sightings(),
+		Layout: s.Lab.Layout, Quirks: idsOf(s.quirks), Context: offer.Context, Exit: exit, Seen: s.sightings(),
 	}
 	if s.Other != nil {
 		trace.OtherIssuer = s.Other.AuthServer.Issuer()

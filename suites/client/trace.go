@@ -22,6 +22,8 @@ type Trace struct {
 	Issuer    string // of its authorization server
 
 	OtherIssuer string // of the second one, if there is one
+	Layout      reference.Layout
+	Quirks      []string // ids of what chance drew
 	Context     ContextOf
 	Exit        *launch.Exit
 	Seen        []*reference.Observation // in the order in which they were received
@@ -40,7 +42,7 @@ type Request struct {
 func (t *Trace) requests(party reference.Party, method, suffix string) []*Request {
 	var found []*Request
 	for _, x := range t.Seen {
-		if x.Party != party || x.Method != method || !strings.HasSuffix(x.URL.Path, suffix) {
+		if x.Party != party || x.Method != method || !strings.HasSuffix(t.Layout.Usual(party, x.URL.Path), suffix) {
 			continue
 		}
 		r := &Request{Observation: x, Params: x.URL.Query()}
