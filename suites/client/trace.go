@@ -154,6 +154,14 @@ func (r *Request) location() url.Values {
 	return u.Query()
 }
 
+// sentCode tells whether the user was sent back with a code: by the answer to the
+// authorization request, or to a page that came between.
+func (t *Trace) sentCode() bool {
+	return slices.ContainsFunc(t.Seen, func(x *reference.Observation) bool {
+		return x.Party == reference.PartyAuthServer && (&Request{Observation: x}).location().Has("code")
+	})
+}
+
 // metadataRequests are the requests for authorization server metadata.
 func (t *Trace) metadataRequests() []*Request {
 	var all []*Request

@@ -165,5 +165,6 @@ func (b *bench) connect(t *testing.T, v *visit, defects ...testclient.Defect) {
 	t.Helper()
 	_ = testclient.Run(t.Context(), testclient.Options{ // how it ended is for the checks to say
 		URL: v.offer.URL, Revision: string(v.offer.Revision), Context: v.offer.Context, Defects: defects, Transport: b.client.Transport,
+		Visit: b.visitor(t, v),
 	})
 }

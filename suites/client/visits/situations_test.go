@@ -16,14 +16,19 @@ func TestSoundClient(t *testing.T) {
 	for _, x := range []struct {
 		name          string
 		named, remote bool
+		attended      bool
 		revisions     []suites.Revision
 	}{
-		{"names", true, true, both}, {"ports", false, false, both[1:]}, {"ports of a public host", false, true, both[1:]},
+		{"names", true, true, false, both}, {"ports", false, false, false, both[1:]},
+		{"ports of a public host", false, true, false, both[1:]}, {"names, attended", true, true, true, both[1:]},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			b := serve(t, x.named, x.remote, nil)
 			for _, revision := range x.revisions {
 				to := b.arriveAs(t, "Ferry", revision)
+				if x.attended {
+					to = b.arriveAttending(t, revision)
+				}
 				for _, in := range b.grounds.Situations(revision) {
 					now := b.take(t, to, in).look()
 					want := map[client.Ending]reports.Cell{client.Works: reports.CellWorks, client.Refuses: reports.CellRefuses}[in.Ends]
