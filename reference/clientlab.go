@@ -25,6 +25,8 @@ type ClientLab struct {
 	Documents bool
 	// NeverEnough makes every call of that tool lack a scope, whatever the token.
 	NeverEnough bool
+
+	ExtensionLab
 }
 
 // testTool is the tool that test fixtures for MCP clients call.

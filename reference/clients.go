@@ -118,11 +118,16 @@ func (s *AuthServer) presetClients() error {
 	add(DelegatingClient, "Application that employs the research agent", authNone, grantCode).mayAct = AgentClient
 	add(ResourceServerClient, "Notes server", authBasic, grantExchange, grantCode).Scopes = []string{scopeRead, scopeUpstream}
 
+	var err error
 	for _, c := range s.options.Clients {
+		if c.Key != nil {
+			if c.jwks, err = c.Key.JWKS(); err != nil {
+				return err
+			}
+		}
 		s.preset[c.ID] = &c
 		s.presetOrder = append(s.presetOrder, c.ID)
 	}
-	var err error
 	if signer.Key, err = tokens.NewIssuer(signer.ID); err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 // evidence is what the client and its deployment said to each other, without the
 // secrets in it. It is made once: every result that rests on it shares it.
 func (t *Trace) evidence() []*wire.Exchange {
-	t.once.Do(func() { t.exchanges = slices.Clip(t.redacted()) })
-	return t.exchanges
+	t.redacting.Do(func() { t.said = slices.Clip(t.redacted()) })
+	return t.said
 }
 
 func (t *Trace) redacted() []*wire.Exchange {

@@ -157,6 +157,8 @@ func (t *Trace) cell() Cell {
 		return CellNotReached
 	case t.Situation.Ends == Works && t.Served():
 		return CellWorks
+	case t.stopped():
+		return CellRefuses
 	case t.Situation.Ends == Works:
 		return CellGivesUp
 	case t.Situation.Proceeded != nil && t.Situation.Proceeded(t), t.Situation.Proceeded == nil && t.Served():
@@ -170,7 +172,7 @@ func (c *Check) verdicts(in []*Situation, traces map[string]*Trace) map[string]V
 	all := map[string]Verdict{}
 	for _, s := range in {
 		if t := traces[s.ID]; t != nil {
-			v := c.Judge(t)
+			v := c.judge(t)
 			if base := traces[s.baseID()]; base != nil && !base.servedAtLast() && v.Outcome == reports.Fail {
 				v = notReached("the client does not get through before a deployment that " + base.Situation.Doc)
 			}
@@ -180,6 +182,8 @@ func (c *Check) verdicts(in []*Situation, traces map[string]*Trace) map[string]V
 			all[s.ID] = v
 		}
 	}
+	c.discount(all, traces)
+	excuse(all, traces)
 	return all
 }
 

@@ -45,11 +45,19 @@ type Situation struct {
 	// does not have borrows a general one.
 	Contract string
 
+	// MayRefuse tells of a situation in which clients work whether one stopped where
+	// it may, by another reading of the rules; nil: nowhere.
+	MayRefuse func(*Trace) bool
+
 	Since, Until suites.Revision        // of MCP; empty: from the first, to the newest
 	Shape        func(*Lab)             // makes the deployment; nil: a sound one
 	Reached      func(*Trace) bool      // tells whether the client met what is special; nil: once it met the deployment at all
 	Proceeded    func(*Trace) bool      // tells whether the client went too far; nil: if it was served
 	Context      func(*Stage) ContextOf // what fixtures are told; nil: nothing
+
+	// Extension is what a client has to use to get anywhere here. No client has to:
+	// those that go another way are not judged.
+	Extension *Extension
 }
 
 // ContextOf is what a fixture is told beside the URL.
@@ -110,6 +118,8 @@ type Lab struct {
 	Moves bool
 	// OtherFront is Front of the second deployment.
 	OtherFront func(s *Stage, party reference.Party, next http.Handler) http.Handler
+	// Provider is the identity provider of the client's company; nil: there is none.
+	Provider *ProviderLab
 	// Grounds are where the deployments are reached; nil: they listen for themselves.
 	Grounds *Grounds
 }

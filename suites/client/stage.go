@@ -10,6 +10,7 @@ import (
 
 	"github.com/mcpassay/mcpassay/probes/launch"
 	"github.com/mcpassay/mcpassay/reference"
+	"github.com/mcpassay/mcpassay/suites"
 )
 
 // A Stage is the deployment of a situation while a client is in front of it.
@@ -18,7 +19,8 @@ type Stage struct {
 	Server *reference.Server
 	Other  *reference.Server // a second deployment, behind the same resource server's name; nil if the situation has none
 
-	quirks []quirk // that chance has drawn
+	Provider *reference.Server // the identity provider; nil if the situation has none
+	quirks   []quirk           // that chance has drawn
 
 	mu   sync.Mutex
 	seen []*reference.Observation
@@ -63,6 +65,9 @@ func (s *Stage) around(f front) func(reference.Party, http.Handler) http.Handler
 // begin starts the deployment, and a second one if the situation has one.
 func (s *Stage) begin() error {
 	s.Lab.Observe = s.observe
+	if s.Lab.BaseURL != "" {
+		s.Lab.stand(describedAtBase)
+	}
 	s.Lab.Around = s.around(s.Lab.Front)
 	var err error
 	if s.Lab.Site, err = s.site(); err != nil {
@@ -70,6 +75,11 @@ func (s *Stage) begin() error {
 	}
 	if s.Server, err = reference.Start(s.Lab.Options); err != nil {
 		return err
+	}
+	if s.Lab.Provider != nil {
+		if err := s.provide(); err != nil {
+			return err
+		}
 	}
 	if !s.Lab.Moves {
 		return nil
@@ -100,7 +110,7 @@ func (s *Stage) begin() error {
 // end stops it.
 func (s *Stage) end() error {
 	var errs []error
-	for _, server := range []*reference.Server{s.Server, s.Other} {
+	for _, server := range []*reference.Server{s.Server, s.Other, s.Provider} {
 		if server != nil {
 			errs = append(errs, server.Close())
 		}
@@ -131,6 +141,9 @@ func (o *Options) shape(in *Situation) *Stage {
 	s := &Stage{Lab: &Lab{Revision: o.Revision, Options: reference.Options{
 		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision)},
 	}}}
+	if o.Revision == suites.V20250326 {
+		s.Lab.atBaseURL()
+	}
 	if in.Shape != nil {
 		in.Shape(s.Lab)
 	}
@@ -140,6 +153,9 @@ func (o *Options) shape(in *Situation) *Stage {
 	}
 	for i := range s.Lab.Clients {
 		s.Lab.Clients[i].RedirectURIs = slices.Concat(s.Lab.Clients[i].RedirectURIs, o.Redirects)
+	}
+	if s.Lab.Provider != nil {
+		s.Lab.Provider.redirects = o.Redirects
 	}
 	return s
 }

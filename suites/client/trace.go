@@ -28,8 +28,8 @@ type Trace struct {
 	Exit        *launch.Exit
 	Seen        []*reference.Observation // in the order in which they were received
 
-	once      sync.Once
-	exchanges []*wire.Exchange // see evidence
+	redacting sync.Once
+	said      []*wire.Exchange // see evidence
 }
 
 // A Request is one request that the client sent, with its parameters.
@@ -114,6 +114,21 @@ func (t *Trace) Served() bool {
 	return false
 }
 
+// stopped tells whether the client stopped where it may.
+func (t *Trace) stopped() bool { return t.Situation.MayRefuse != nil && t.Situation.MayRefuse(t) }
+
+// usesToken tells whether the client came to the MCP server again after it was given
+// an access token.
+func (t *Trace) usesToken() bool {
+	for _, given := range t.TokenRequests() {
+		if given.text("access_token") != "" {
+			calls := t.Calls()
+			return len(calls) > 0 && calls[len(calls)-1].At.After(given.At)
+		}
+	}
+	return false
+}
+
 // basic are the credentials of HTTP Basic authentication.
 func (r *Request) basic() (id, secret string, ok bool) {
 	id, secret, ok = (&http.Request{Header: r.Header}).BasicAuth()
@@ -130,10 +145,11 @@ func (r *Request) basic() (id, secret string, ok bool) {
 	return id, secret, true
 }
 
-// bearer is the access token that the request carries in its header.
+// bearer is the access token that the request carries in its header, by whichever
+// of the two schemes (RFC 6750, section 2.1; RFC 9449, section 7.1).
 func (r *Request) bearer() string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
 		return ""
 	}
 	return token
