@@ -1,13 +1,20 @@
 package client
 
 import (
+	"slices"
+
 	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reference"
 )
 
 // evidence is what the client and its deployment said to each other, without the
-// secrets in it.
+// secrets in it. It is made once: every result that rests on it shares it.
 func (t *Trace) evidence() []*wire.Exchange {
+	t.redacting.Do(func() { t.said = slices.Clip(t.redacted()) })
+	return t.said
+}
+
+func (t *Trace) redacted() []*wire.Exchange {
 	redactor := wire.NewRedactor()
 	for _, x := range t.Seen { // learn first: a secret may be used before it is given
 		exchange(redactor, x)

@@ -1,8 +1,6 @@
 package client
 
 import (
-	"slices"
-
 	"github.com/mcpassay/mcpassay/fixtures/testclient"
 	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/suites"
@@ -81,7 +79,7 @@ var _ = Register(Check{
 	In: []*Situation{issUnpromised}, Defects: []testclient.Defect{testclient.IssRequired},
 	Judge: func(t *Trace) Verdict {
 		switch {
-		case !slices.ContainsFunc(t.Authorizations(), func(r *Request) bool { return r.location().Has("code") }):
+		case !t.sentCode():
 			return notReached("the client never got a code")
 		case len(t.Redemptions()) == 0:
 			return fails("the client discarded the response")

@@ -136,18 +136,21 @@ func originOf(address string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// otherScheme names the issuer in responses under https.
-var otherScheme = at(reference.PartyAuthServer, "/authorize", func(_ *Stage, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	recorded(next, w, r, func(answer *httptest.ResponseRecorder) {
-		to := answer.Header().Get("Location")
-		if other := strings.Replace(to, "iss=https%3A", "iss=http%3A", 1); other != to {
-			to = other
-		} else {
-			to = strings.Replace(to, "iss=http%3A", "iss=https%3A", 1)
-		}
-		answer.Header().Set("Location", to)
+// otherScheme names the issuer in responses under https where it is http, and the
+// other way round, whichever page the response comes after.
+func otherScheme(_ *Stage, party reference.Party, next http.Handler) http.Handler {
+	if party != reference.PartyAuthServer {
+		return next
+	}
+	swap := strings.NewReplacer("iss=http%3A", "iss=https%3A", "iss=https%3A", "iss=http%3A")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recorded(next, w, r, func(answer *httptest.ResponseRecorder) {
+			if to := answer.Header().Get("Location"); to != "" {
+				answer.Header().Set("Location", swap.Replace(to))
+			}
+		})
 	})
-})
+}
 
 var _ = issCheck("client-iss-scheme-compared", "iss is compared with its scheme", "client-iss-no-normalisation",
 	issScheme, "iss differed in its scheme", testclient.IssSchemeIgnored, testclient.IssUnchecked)

@@ -6,8 +6,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/probes/wire"
 	"github.com/mcpassay/mcpassay/reference"
 	"github.com/mcpassay/mcpassay/suites"
 )
@@ -35,6 +37,9 @@ type Trace struct {
 
 	hosted bool              // the client is said to run on a server
 	others map[string]*Trace // of the same run, by situation; read once all are there
+
+	redacting sync.Once
+	said      []*wire.Exchange // see evidence
 }
 
 // in is what the same client did in another situation; nil if it was not put there.
@@ -176,6 +181,14 @@ func (r *Request) location() url.Values {
 		return nil
 	}
 	return u.Query()
+}
+
+// sentCode tells whether the user was sent back with a code: by the answer to the
+// authorization request, or to a page that came between.
+func (t *Trace) sentCode() bool {
+	return slices.ContainsFunc(t.Seen, func(x *reference.Observation) bool {
+		return x.Party == reference.PartyAuthServer && (&Request{Observation: x}).location().Has("code")
+	})
 }
 
 // metadataRequests are the requests for authorization server metadata.

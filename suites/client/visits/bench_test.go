@@ -31,8 +31,14 @@ type bench struct {
 }
 
 // run serves for a test. With names it speaks TLS, under a certificate that it was
-// given; else every server has a port.
+// given, for clients from elsewhere; else every server has a port of this machine.
 func run(t *testing.T, named bool, change func(*Options)) *bench {
+	t.Helper()
+	return serve(t, named, named, change)
+}
+
+// serve is run with all there is to choose.
+func serve(t *testing.T, named, remote bool, change func(*Options)) *bench {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -43,9 +49,13 @@ func run(t *testing.T, named bool, change func(*Options)) *bench {
 	var config *tls.Config
 	var roots *x509.CertPool
 	var keys []string
-	if named {
-		o.Base, o.Ports, o.Remote = &url.URL{Scheme: "https", Host: "assay.localhost:" + port}, nil, true
+	if remote {
+		o.Base, o.Remote = &url.URL{Scheme: "https", Host: "assay.localhost:" + port}, true
 		config, roots, keys = certified(t, "assay.localhost", "*.assay.localhost")
+		o.Ports.TLSConfig = config
+	}
+	if named {
+		o.Ports = nil
 	}
 	if change != nil {
 		change(&o)
@@ -59,8 +69,8 @@ func run(t *testing.T, named bool, change func(*Options)) *bench {
 	go func() { ended <- s.Run(ctx, l, config) }()
 	// Names below localhost lead here, whatever the resolver thinks.
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-		if host, _, _ := net.SplitHostPort(address); host != "localhost" {
-			address = l.Addr().String()
+		if _, port, err := net.SplitHostPort(address); err == nil {
+			address = net.JoinHostPort("127.0.0.1", port)
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}
@@ -155,5 +165,6 @@ func (b *bench) connect(t *testing.T, v *visit, defects ...testclient.Defect) {
 	t.Helper()
 	_ = testclient.Run(t.Context(), testclient.Options{ // how it ended is for the checks to say
 		URL: v.offer.URL, Revision: string(v.offer.Revision), Context: v.offer.Context, Defects: defects, Transport: b.client.Transport,
+		Visit: b.visitor(t, v),
 	})
 }

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // A lease is an origin that a server of a deployment has for a while.
@@ -107,8 +109,10 @@ func (p *ports) lease(string) (*lease, error) {
 	host := net.JoinHostPort(p.base.Hostname(), strconv.Itoa(port))
 	l := &lease{origin: p.base.Scheme + "://" + host, host: host}
 	server := newServer(l)
+	listener = netutil.LimitListener(listener, maxPortConnections)
 	l.end = func() error {
 		err := server.Close()
+		_ = listener.Close() // the server may not have come to listen yet; else this is the second time
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.From > 0 {

@@ -68,6 +68,7 @@ func TestPagesAreOurs(t *testing.T) {
 			for name, want := range map[string]string{
 				"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",
 				"Cache-Control": "no-store", "Cross-Origin-Opener-Policy": "same-origin", "Content-Type": "text/html; charset=utf-8",
+				"Strict-Transport-Security": "max-age=31536000",
 			} {
 				if got := res.Header.Get(name); got != want {
 					t.Errorf("%s: %s is %q", path, name, got)

@@ -35,7 +35,8 @@ var downloads = map[string]file{
 	folderFile:    {"application/zip", (*Server).writeFolder},
 }
 
-// download sends a file of the tenant's report. It is made for that, one at a time.
+// download sends a file of the tenant's report. It is made for that; few are at a
+// time, since they take memory.
 func (s *Server) download(w http.ResponseWriter, r *http.Request, t *tenant) {
 	name := r.PathValue("file")
 	wanted, ok := downloads[name]
@@ -43,11 +44,12 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request, t *tenant) {
 		s.nothing(w)
 		return
 	}
-	if !t.writing.TryLock() {
-		s.show(w, http.StatusTooManyRequests, "message.html", message{"One at a time", "Another report of yours is being written. Try again when it is there.", t.path()})
+	select {
+	case s.writing <- struct{}{}:
+		defer func() { <-s.writing }()
+	case <-r.Context().Done():
 		return
 	}
-	defer t.writing.Unlock()
 	var body bytes.Buffer
 	if err := wanted.write(s, &body, t.report()); err != nil {
 		s.show(w, http.StatusConflict, "message.html", message{"There is no such report yet", reasonOf(err), t.path()})

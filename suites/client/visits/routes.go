@@ -66,6 +66,9 @@ func (s *Server) armour(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
+		if s.Remote && s.Base.Scheme == "https" {
+			h.Set("Strict-Transport-Security", "max-age=31536000") // RFC 6797, section 6.1
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		next.ServeHTTP(w, r)
 	})

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
 
 	"github.com/mcpassay/mcpassay/suites"
@@ -47,6 +48,7 @@ type Server struct {
 	names   *names // nil: ports
 	pages   http.Handler
 	arrival *rate.Limiter
+	writing chan struct{} // one per report that is being made
 
 	mu      sync.Mutex
 	tenants map[string]*tenant // by id
@@ -66,7 +68,7 @@ func New(o Options) (*Server, error) {
 		o.now = time.Now
 	}
 	s := &Server{
-		Options: o, tenants: map[string]*tenant{}, arrival: rate.NewLimiter(rate.Every(time.Second), 10),
+		Options: o, tenants: map[string]*tenant{}, arrival: rate.NewLimiter(rate.Every(time.Second), 10), writing: make(chan struct{}, 2),
 		grounds: client.Grounds{Named: o.Ports == nil, Remote: o.Remote},
 	}
 	if o.Ports != nil {
@@ -121,6 +123,9 @@ func (s *Server) Close() error {
 const (
 	sweepEvery = 5 * time.Second
 	lastWords  = 2 * time.Second // for answers under way when the server ends
+
+	maxConnections     = 1000 // at once
+	maxPortConnections = 100  // of a server at a port of its own
 )
 
 // Run serves at the listener until the context ends, then closes the server. With
@@ -128,6 +133,7 @@ const (
 func (s *Server) Run(ctx context.Context, l net.Listener, config *tls.Config) error {
 	server := newServer(s)
 	server.TLSConfig = config
+	l = netutil.LimitListener(l, maxConnections)
 	ended := make(chan error, 1)
 	go func() {
 		if config != nil {
@@ -151,7 +157,9 @@ func (s *Server) Run(ctx context.Context, l net.Listener, config *tls.Config) er
 			if server.Shutdown(last) != nil {
 				err = errors.Join(err, server.Close())
 			}
-			<-ended
+			if stopped := <-ended; !errors.Is(stopped, http.ErrServerClosed) {
+				err = errors.Join(err, stopped)
+			}
 			return err
 		}
 	}

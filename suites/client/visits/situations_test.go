@@ -10,13 +10,25 @@ import (
 )
 
 // TestSoundClient shows that a sound client passes in every situation that is
-// served, at names of their own with TLS and at ports, and that the report agrees.
+// served, wherever the servers are reached, and that the report agrees.
 func TestSoundClient(t *testing.T) {
-	for name, named := range map[string]bool{"names": true, "ports": false} {
-		t.Run(name, func(t *testing.T) {
-			b := run(t, named, nil)
-			for _, revision := range []suites.Revision{suites.V20251125, suites.V20260728} {
+	both := []suites.Revision{suites.V20251125, suites.V20260728}
+	for _, x := range []struct {
+		name          string
+		named, remote bool
+		attended      bool
+		revisions     []suites.Revision
+	}{
+		{"names", true, true, false, both}, {"ports", false, false, false, both[1:]},
+		{"ports of a public host", false, true, false, both[1:]}, {"names, attended", true, true, true, both[1:]},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			b := serve(t, x.named, x.remote, nil)
+			for _, revision := range x.revisions {
 				to := b.arriveAs(t, "Ferry", revision)
+				if x.attended {
+					to = b.arriveAttending(t, revision)
+				}
 				for _, in := range b.grounds.Situations(revision) {
 					now := b.take(t, to, in).look()
 					want := map[client.Ending]reports.Cell{client.Works: reports.CellWorks, client.Refuses: reports.CellRefuses}[in.Ends]

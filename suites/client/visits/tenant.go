@@ -61,7 +61,6 @@ type tenant struct {
 	used     atomic.Int64 // when, in nanoseconds
 	bytes    atomic.Int64 // that are kept
 	requests atomic.Int64 // under way to the deployments
-	writing  sync.Mutex   // one report at a time
 
 	mu     sync.Mutex
 	visits map[string]*visit // the latest, by situation
