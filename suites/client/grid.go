@@ -27,7 +27,7 @@ func settings(traces map[string]*Trace) []reports.Situation {
 	for _, id := range slices.Sorted(maps.Keys(traces)) {
 		t := traces[id]
 		s := t.Situation.described()
-		s.Quirks = t.Quirks
+		s.Quirks, s.Declared = t.Quirks, t.Declared
 		s.Cell, s.Took, s.Ended = t.cell(), t.Exit.Took, strings.TrimLeft(t.ended(), ":, ")
 		s.Record(t.evidence())
 		all = append(all, s)

@@ -53,14 +53,15 @@ func (o *Offer) Variables() ([]string, error) {
 // Options say what to judge.
 type Options struct {
 	Client      Client
-	Redirects   []string        // redirect URIs of the client, for where an operator is to register it
-	Attended    bool            // somebody signs in and agrees: the deployments show their pages
-	Name        string          // of the client, for the report
-	Revision    suites.Revision // default: the newest
-	Only        []string        // ids of checks; empty: all
-	Profiles    []string        // ids of those whose situations the client is put in; empty: all situations
-	Seed        uint64          // of the quirks that are left to chance
-	Concurrency int             // situations at once; default 2
+	Redirects   []string          // redirect URIs of the client, for where an operator is to register it
+	Attended    bool              // somebody signs in and agrees: the deployments show their pages
+	Name        string            // of the client, for the report
+	Revision    suites.Revision   // default: the newest
+	Only        []string          // ids of checks; empty: all
+	Profiles    []string          // ids of those whose situations the client is put in; empty: all situations
+	Declared    map[string]string // situations in which the client refuses on purpose, and why
+	Seed        uint64            // of the quirks that are left to chance
+	Concurrency int               // situations at once; default 2
 	Tool        string
 	Settled     func(reports.Result)
 }
@@ -82,6 +83,7 @@ func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
 	traces, troubles := o.collect(ctx, o.needed(checks))
 	grid := Grid{}
 	for id, t := range traces {
+		t.Declared = o.Declared[id]
 		grid[id] = t.cell()
 		report.Chain = max(report.Chain, t.Exit.Took)
 	}
@@ -151,6 +153,8 @@ func (t *Trace) cell() Cell {
 		return CellNotReached
 	case t.Situation.Ends == Works && t.Served():
 		return CellWorks
+	case t.declined():
+		return CellRefuses
 	case t.Situation.Ends == Works:
 		return CellGivesUp
 	case t.Situation.Proceeded != nil && t.Situation.Proceeded(t), t.Situation.Proceeded == nil && t.Served():
@@ -170,6 +174,9 @@ func (c *Check) verdicts(in []*Situation, traces map[string]*Trace) map[string]V
 			}
 			if v.Outcome == reports.Fail && c.Level != suites.Must {
 				v.Outcome = reports.Warn
+			}
+			if t.declined() && (c.Tolerance && v.Outcome != reports.Pass || v.Outcome == reports.Inconclusive) {
+				v = notApplicable("the client declares that it refuses here: " + t.Declared)
 			}
 			all[s.ID] = v
 		}

@@ -13,6 +13,9 @@ func (o *Options) Checks() ([]*Check, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.checkDeclared(); err != nil {
+		return nil, err
+	}
 	for _, id := range o.Profiles {
 		if FindProfile(id) == nil {
 			return nil, fmt.Errorf("no profile is called %q", id)
