@@ -7,6 +7,8 @@ const (
 	byHandOnly    = "it cannot be told of a registration made by hand"
 	lenientOnPKCE = "it refuses only metadata that lists methods without S256, not metadata that lists none: an authorization request was made"
 	noDocument    = "it has no metadata document and registers dynamically, although the server reads documents"
+	textAsPointer = "it takes the text within the quoted error_description for a parameter, and asks for the URL with the quotation mark at its end: 404, and it goes on to endpoints that the server does not have"
+	noSecondTry   = "it takes the 503, or the 500, for the end"
 	stateIgnored  = "its callback reads the code alone: a token request with that code followed"
 )
 
@@ -36,17 +38,28 @@ var aiSDKPins = map[string]shippingPin{
 		"it compares iss if there is one, and never asks whether it was promised: the tool was called",
 	},
 	"client-step-up-attempted": {reports.Warn, []string{"step-up"}, noStepUpAsked},
+	"client-resource-in-authorization": {
+		reports.Fail, []string{"phantom-token", "phantom-token-pointer-in-description"},
+		"it drops the slash that the resource in the metadata ends with",
+	},
+	"client-copes-with-irregularities": {reports.Warn, []string{"agent-identity-bad-day", "static-cimd-bad-day"}, noSecondTry},
 }
 
 // mcp-remote 0.15.1.
 var mcpRemotePins = map[string]shippingPin{
 	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-gets-through": {
-		reports.Fail, []string{"configured-client", "configured-client-beside-registration", "step-up"},
-		"an error response to its callback, invalid_scope, ends it: it adds offline_access, which the configured client may not have; and it registers for notes.read alone, so that the scope of the step-up is not for it",
+		reports.Fail, []string{"phantom-token-pointer-in-description", "step-up"},
+		textAsPointer + "; and it registers for notes.read alone, so that the scope of the step-up is not for it: invalid_scope",
 	},
-	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised"}, lenientOnPKCE},
-	"client-state-verified":            {reports.Warn, []string{"state-dropped"}, stateIgnored},
+	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised", "agent-identity-no-pkce"}, lenientOnPKCE},
+	"client-resource-in-authorization": {
+		reports.Fail, []string{"resource-as"}, "it adds a slash to the resource in the metadata, which is an origin without one",
+	},
+	"client-refused-tokens-end": {
+		reports.Inconclusive, []string{"resource-as-scope-401"}, "it comes to no token there, since it asks for the resource with a slash",
+	},
+	"client-state-verified": {reports.Warn, []string{"state-dropped"}, stateIgnored},
 }
 
 // @modelcontextprotocol/inspector 2.12.0.
@@ -70,10 +83,12 @@ var inspectorPins = map[string]shippingPin{
 var sdkExamplePins = map[string]shippingPin{
 	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-asm-issuer-validated": {
-		reports.Fail, []string{"metadata-issuer-foreign"},
+		reports.Fail, []string{"metadata-issuer-foreign", "phantom-token-issuer-differs"},
 		"the SDK compares no issuer with the URL that the metadata came from: it registered and asked for a code",
 	},
-	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised"}, lenientOnPKCE},
+	"client-gets-through":              {reports.Fail, []string{"phantom-token-pointer-in-description"}, textAsPointer},
+	"client-copes-with-irregularities": {reports.Warn, []string{"phantom-token-bad-day", "agent-identity-bad-day", "resource-as-bad-day"}, noSecondTry},
+	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised", "agent-identity-no-pkce"}, lenientOnPKCE},
 	"client-state-fresh":               {reports.Warn, nil, "its provider has no state method, and the SDK sends state only if there is one"},
 	"client-step-up-attempted":         {reports.Warn, []string{"step-up"}, noStepUpAsked},
 	"client-registration-priority":     {reports.Inconclusive, []string{"configured-client-beside-registration"}, byHandOnly},

@@ -27,7 +27,10 @@ func settings(traces map[string]*Trace) []reports.Situation {
 	for _, id := range slices.Sorted(maps.Keys(traces)) {
 		t := traces[id]
 		s := t.Situation.described()
-		s.Quirks, s.Declared = t.Quirks, t.Declared
+		s.Quirks = t.Quirks
+		if t.declined() {
+			s.Declared = t.Declared
+		}
 		s.Cell, s.Took, s.Ended = t.cell(), t.Exit.Took, strings.TrimLeft(t.ended(), ":, ")
 		s.Record(t.evidence())
 		all = append(all, s)
