@@ -25,8 +25,7 @@ var (
 			l.stand(typeInLowerCase)
 		},
 	})
-	// There is OpenID Connect discovery only, resource metadata is at the root, and
-	// only POST has a route.
+	// There is OpenID Connect discovery only, and resource metadata at the root only.
 	openRegistration = shapedLike("open-dcr", "that registers anybody, with an issuer that ends in a slash and challenges of its own", profiled{
 		shape: func(l *Lab) {
 			shaped(variant.OIDCOnly, variant.RootMetadataOnly)(l)
@@ -35,13 +34,6 @@ var (
 				if pointer := x.pointer(); x.Status == http.StatusUnauthorized && pointer != "" {
 					x.Challenges = []string{`Bearer error="unauthorized", error_description="Authorization needed", resource_metadata="` + pointer + `"`}
 				}
-			}))
-			l.stand(at(reference.PartyResourceServer, "/mcp", func(_ *Stage, w http.ResponseWriter, r *http.Request, next http.Handler) {
-				if r.Method == http.MethodGet {
-					http.NotFound(w, r) // only POST has a route
-					return
-				}
-				next.ServeHTTP(w, r)
 			}))
 		},
 	})
