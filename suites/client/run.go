@@ -61,10 +61,13 @@ type Options struct {
 	Profiles    []string          // ids of those whose situations the client is put in; empty: all situations
 	Declared    map[string]string // situations in which the client refuses on purpose, and why
 	Seed        uint64            // of the quirks that are left to chance
-	Concurrency int               // situations at once; default 2
+	Concurrency int               // situations at once; default DefaultConcurrency
 	Tool        string
 	Settled     func(reports.Result)
 }
+
+// DefaultConcurrency is how many situations a client is in at once, if nobody says.
+const DefaultConcurrency = 2
 
 // A Grid is how far a client got in each situation.
 type Grid map[string]Cell
@@ -127,7 +130,7 @@ func (o *Options) collect(ctx context.Context, in []*Situation) (map[string]*Tra
 	traces, troubles := map[string]*Trace{}, map[string]error{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	turns := make(chan struct{}, max(cmp.Or(o.Concurrency, 2), 1))
+	turns := make(chan struct{}, max(cmp.Or(o.Concurrency, DefaultConcurrency), 1))
 	for _, s := range in {
 		turns <- struct{}{}
 		all.Go(func() {
