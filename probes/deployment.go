@@ -59,6 +59,8 @@ type Target struct {
 	Lab      *tokens.Issuer  // the authorization server's signing key, if we have it
 	Upstream UpstreamWatcher // what reached the upstream, if we can see it
 
+	Provider ProviderLab // the identity provider behind the authorization server, if it is ours
+
 	Introspection IntrospectionLab // answers of the introspection endpoint, if we can choose them
 	Keys          KeyLab           // what keys are published, if we can choose
 

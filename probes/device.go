@@ -209,6 +209,31 @@ func (d *Deployment) PollExpired(ctx context.Context) (*Tokens, error) {
 	return d.Poll(wire.For(ctx, "attack"), r, r.Client)
 }
 
+// askedByDevice has a user sign in, and a device ask for tokens. The caller closes
+// the sitting.
+func (d *Deployment) askedByDevice(ctx context.Context) (*Sitting, *DeviceRequest, error) {
+	if _, err := d.Baseline(ctx); err != nil {
+		return nil, nil, err
+	}
+	c, err := d.DeviceClient(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, _, err := d.SignIn(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := d.AskAsDevice(ctx)
+	if err == nil && r.Complete == "" {
+		err = ErrNoComplete
+	}
+	if err != nil {
+		s.Close()
+		return nil, nil, err
+	}
+	return s, r, nil
+}
+
 // A DeviceConsent is what a user who is led to a device's verification page sees.
 type DeviceConsent struct {
 	Request *DeviceRequest
@@ -219,34 +244,20 @@ type DeviceConsent struct {
 
 // ConfirmDevice opens the page for a user who has signed in.
 func (d *Deployment) ConfirmDevice(ctx context.Context) (*DeviceConsent, error) {
-	if _, err := d.Baseline(ctx); err != nil {
-		return nil, err
-	}
-	c, err := d.DeviceClient(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s, _, err := d.SignIn(ctx, c)
+	s, r, err := d.askedByDevice(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	r, err := d.AskAsDevice(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if r.Complete == "" {
-		return nil, ErrNoComplete
-	}
-	k := &DeviceConsent{Request: r, Client: []string{c.ID}}
-	if name, ok := c.Metadata.String("client_name"); ok {
+	k := &DeviceConsent{Request: r, Client: []string{r.Client.ID}}
+	if name, ok := r.Client.Metadata.String("client_name"); ok {
 		k.Client = append(k.Client, name)
 	}
 	attack := wire.For(ctx, "attack")
 	if _, err := s.pages(attack, r, Until(LookOnly), StartedBy(AttackerOrigin)); err != nil {
 		return nil, err
 	}
-	if k.Opened, err = d.Poll(attack, r, c); err != nil {
+	if k.Opened, err = d.Poll(attack, r, r.Client); err != nil {
 		return nil, err
 	}
 	a, err := s.pages(ctx, r, Until(BeforeConsent))
@@ -339,25 +350,11 @@ func (s *Sitting) tryLogin(ctx context.Context, c *Client, u User) (*Authorizati
 
 // GuessUserCodes tries wrong user codes as a user who has signed in.
 func (d *Deployment) GuessUserCodes(ctx context.Context) (*Guessed, error) {
-	if _, err := d.Baseline(ctx); err != nil {
-		return nil, err
-	}
-	c, err := d.DeviceClient(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s, _, err := d.SignIn(ctx, c)
+	s, r, err := d.askedByDevice(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	r, err := d.AskAsDevice(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if r.Complete == "" {
-		return nil, ErrNoComplete
-	}
 	ctx = wire.For(ctx, "attack")
 	return guess(func(int) (*Authorization, error) {
 		a, err := s.pages(ctx, r, Until(LookOnly))

@@ -18,11 +18,7 @@ func (d *Deployment) AnonymousRound(ctx context.Context) (*Answer, error) {
 	if err != nil || q == nil {
 		return nil, err
 	}
-	token, err := d.FirstCall(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t, err := d.talkAs(ctx, token, nil)
+	t, err := d.firstTalk(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +80,7 @@ func (d *Deployment) link(ctx context.Context) (*Linking, error) {
 	if err != nil || !era.IsModern() {
 		return nil, err
 	}
-	token, err := d.FirstCall(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t, err := d.talkAs(ctx, token, nil)
+	t, err := d.firstTalk(ctx)
 	if err != nil {
 		return nil, err
 	}

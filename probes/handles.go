@@ -113,11 +113,7 @@ func (d *Deployment) asSecond(ctx context.Context, capabilities map[string]any, 
 
 // MintHandles has handles minted one after the other.
 func (d *Deployment) MintHandles(ctx context.Context, n int) ([]string, error) {
-	token, err := d.FirstCall(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t, err := d.talkAs(ctx, token, nil)
+	t, err := d.firstTalk(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -87,27 +88,50 @@ func (d *Deployment) ByMachine() Issuance {
 
 // MachineRequest asks for a token of the client's own, then mutated.
 func (d *Deployment) MachineRequest(ctx context.Context, c *Client, mutations ...Mutation) (*Tokens, error) {
-	form, err := d.ownForm(ctx, grantMachine)
+	form, err := d.ownForm(ctx, grantMachine, func(ctx context.Context, form url.Values) (*Tokens, error) {
+		entitled, err := d.MachineClient(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return d.TokenRequest(ctx, entitled, form)
+	})
 	if err != nil {
 		return nil, err
 	}
 	return d.TokenRequest(ctx, c, form, mutations...)
 }
 
-// ownForm is the form of a token request without a user.
-func (d *Deployment) ownForm(ctx context.Context, grant string) (url.Values, error) {
+// ownForm is the form of a token request without a user. It asks for the scopes of
+// the resource, unless the entitled party is refused those: they are what a user
+// can grant, and the server has a default (OAuth 2.1, section 3.2.2.1).
+func (d *Deployment) ownForm(ctx context.Context, grant string, entitled func(context.Context, url.Values) (*Tokens, error)) (url.Values, error) {
 	resource, err := d.Resource(ctx)
 	if err != nil {
 		return nil, err
 	}
-	scopes, err := d.Scopes(ctx)
+	form := url.Values{"grant_type": {grant}, "resource": {resource}}
+	scope, err := Once(d, "scope of "+grant, func(ctx context.Context) (string, error) {
+		d := d.view(ctx)
+		scopes, err := d.Scopes(ctx)
+		if err != nil {
+			return "", err
+		}
+		scope := strings.Join(resourceScopes(slices.Clone(scopes)), " ")
+		if scope == "" {
+			return "", nil
+		}
+		asked := maps.Clone(form)
+		asked.Set("scope", scope)
+		if t, err := entitled(wire.For(ctx, "control"), asked); err == nil && t.Error == "invalid_scope" {
+			return "", nil
+		}
+		return scope, nil
+	}).Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	scopes = resourceScopes(slices.Clone(scopes))
-	form := url.Values{"grant_type": {grant}, "resource": {resource}}
-	if len(scopes) > 0 {
-		form.Set("scope", strings.Join(scopes, " "))
+	if scope != "" {
+		form.Set("scope", scope)
 	}
 	return form, nil
 }

@@ -319,22 +319,6 @@ func (d *Deployment) PushWait(ctx context.Context) (time.Duration, error) {
 	return lifetime + lifetime/10, nil
 }
 
-// UsePushLate uses a request URI after it has expired.
-func (d *Deployment) UsePushLate(ctx context.Context, c *Client) (*Attempt, error) {
-	p, r, err := d.SoundPush(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	wait, err := d.PushWait(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.pauseUntil(ctx, time.Now().Add(wait)); err != nil {
-		return nil, err
-	}
-	return d.AuthorizePushed(ctx, p, r, c, nil, nil)
-}
-
 // PushingClient is a client that has registered to push all its requests (RFC
 // 9126, section 6), or nil if the server has no such registrations.
 func (d *Deployment) PushingClient(ctx context.Context) (*Client, error) {

@@ -21,6 +21,7 @@ const (
 	ParkedRefresh = "refresh token"
 	ParkedSecret  = "client secret"
 	ParkedRevoked = "revoked access token"
+	ParkedPush    = "request URI"
 )
 
 // A Parked thing was set aside by a probe that could not wait for it to end. It

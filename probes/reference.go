@@ -24,8 +24,11 @@ func Reference(s *reference.Server) Target {
 		Contract:  Contract{CodeLifetime: s.CodeLifetime(), RevocationMax: time.Second},
 		Documents: Documents{Trust: s.AuthServer.TrustDocuments, Names: true, Patience: s.FetchTimeout() * 3 / 2},
 	}
-	if idp := s.IdentityProvider(); idp != "" {
-		t.Origins = append(t.Origins, idp)
+	if s.SpeaksOldest() {
+		t.Spec = Oldest
+	}
+	if idp := s.IdentityProvider(); idp != nil {
+		t.Origins, t.Provider = append(t.Origins, idp.Issuer()), providerLab{idp}
 	}
 	t.HostAddresses = []string{reference.ElsewhereHost}
 	t.ScopeImplies = map[string][]string{"notes.all": {"notes.read", "notes.write"}}

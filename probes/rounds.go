@@ -136,18 +136,14 @@ func (d *Deployment) findQuestion(ctx context.Context) (*Question, error) {
 	if err != nil || !era.IsModern() {
 		return nil, err
 	}
-	token, err := d.FirstCall(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t, err := d.talkAs(ctx, token, nil)
+	t, err := d.firstTalk(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var calls []ToolCall
 	if named := d.Target.State.Rounds; named != nil {
 		calls = append(calls, *named)
-	} else if calls, err = d.SafeTools(ctx, token); err != nil {
+	} else if calls, err = d.SafeTools(ctx, t.token); err != nil {
 		return nil, err
 	}
 	for _, call := range calls[:min(len(calls), maxOperations)] {
@@ -176,7 +172,8 @@ func (d *Deployment) TryRounds(ctx context.Context) (*RoundTrial, error) {
 // rounder asks anew for each attack.
 type rounder struct {
 	*talk
-	call ToolCall
+	call  ToolCall
+	state string // that the server once asked with
 }
 
 func (r *rounder) question(ctx context.Context, call ToolCall) (*Question, error) {
@@ -200,20 +197,25 @@ func (r *rounder) sound(ctx context.Context, call ToolCall) error {
 	return err
 }
 
-func (d *Deployment) tryRounds(ctx context.Context) (*RoundTrial, error) {
+// newRounder begins a talk about a call that the server answers with requestState;
+// nil if there is none.
+func (d *Deployment) newRounder(ctx context.Context) (*rounder, error) {
 	first, err := d.Asking(ctx)
 	if err != nil || first == nil || first.State == "" {
 		return nil, err
 	}
-	token, err := d.FirstCall(ctx)
+	t, err := d.firstTalk(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t, err := d.talkAs(ctx, token, nil)
-	if err != nil {
+	return &rounder{t, first.Call, first.State}, nil
+}
+
+func (d *Deployment) tryRounds(ctx context.Context) (*RoundTrial, error) {
+	r, err := d.newRounder(ctx)
+	if err != nil || r == nil {
 		return nil, err
 	}
-	r := &rounder{t, first.Call}
 	if err := r.sound(ctx, r.call); err != nil {
 		return nil, err
 	}
@@ -228,7 +230,7 @@ func (d *Deployment) tryRounds(ctx context.Context) (*RoundTrial, error) {
 	if x.MadeUp, err = attack(func(string) string { return NewVerifier() }); err != nil {
 		return nil, err
 	}
-	for name, change := range alterations(first.State) {
+	for name, change := range alterations(r.state) {
 		if x.Altered[name], err = attack(change); err != nil {
 			return nil, err
 		}
@@ -260,7 +262,7 @@ func (d *Deployment) answerAsSecond(ctx context.Context, r *rounder) (*Answer, e
 	if err != nil {
 		return nil, err
 	}
-	if err := (&rounder{t, r.call}).sound(ctx, r.call); err != nil {
+	if err := (&rounder{t, r.call, ""}).sound(ctx, r.call); err != nil {
 		return nil, err
 	}
 	q, err := r.question(ctx, r.call)
@@ -273,19 +275,10 @@ func (d *Deployment) answerAsSecond(ctx context.Context, r *rounder) (*Answer, e
 // LateRound answers a question after its requestState has expired, as the user
 // says that it does. It asks nothing: nil.
 func (d *Deployment) LateRound(ctx context.Context) (*Answer, error) {
-	first, err := d.Asking(ctx)
-	if err != nil || first == nil || first.State == "" {
+	r, err := d.newRounder(ctx)
+	if err != nil || r == nil {
 		return nil, err
 	}
-	token, err := d.FirstCall(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t, err := d.talkAs(ctx, token, nil)
-	if err != nil {
-		return nil, err
-	}
-	r := &rounder{t, first.Call}
 	q, err := r.question(ctx, r.call)
 	if err != nil {
 		return nil, err

@@ -160,6 +160,9 @@ func (s *Sitting) Plant(ctx context.Context, target string, cookies []*http.Cook
 	return s.b.Plant(ctx, u, cookies)
 }
 
+// InWindow shows the visit in a window that the page which starts it opens.
+func InWindow(v *Visit) { v.Popup = true }
+
 // RunsScripts tells whether the user agent is a browser, which runs scripts and
 // knows of frames.
 func (d *Deployment) RunsScripts() bool {

@@ -70,7 +70,16 @@ func (d *Deployment) talkAs(ctx context.Context, token string, capabilities map[
 	return d.talkInSession(ctx, token, capabilities)
 }
 
-// talkInSession does the same over the older wire, whatever else is spoken.
+// firstTalk begins to talk as the run's first user.
+func (d *Deployment) firstTalk(ctx context.Context) (*talk, error) {
+	token, err := d.FirstCall(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.talkAs(ctx, token, nil)
+}
+
+// talkInSession does the same as talkAs over the older wire, whatever else is spoken.
 func (d *Deployment) talkInSession(ctx context.Context, token string, capabilities map[string]any) (*talk, error) {
 	s, a, err := d.initialize(wire.For(ctx, "control"), token, []MessageMutation{func(m *Message) {
 		if m.Method == "initialize" && capabilities != nil {

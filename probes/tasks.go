@@ -105,31 +105,22 @@ func (d *Deployment) findTaskCall(ctx context.Context) (*ToolCall, error) {
 	if named := d.Target.State.Task; named != nil {
 		return named, nil
 	}
-	token, err := d.FirstCall(ctx)
-	if err != nil {
-		return nil, err
-	}
-	calls, err := d.SafeTools(ctx, token)
-	if err != nil {
-		return nil, err
-	}
-	wires, err := d.taskWires(ctx)
-	if err != nil || len(wires) == 0 {
-		return nil, err
-	}
-	t, err := wires[0](ctx, token, nil)
-	if err != nil {
+	t, err := d.taskTalk(ctx)
+	if err != nil || t == nil {
 		return nil, err
 	}
 	defer t.end(ctx)
+	calls, err := d.SafeTools(ctx, t.token)
+	if err != nil {
+		return nil, err
+	}
 	for _, call := range calls[:min(len(calls), maxOperations)] {
 		id, err := t.task(ctx, call)
 		if err != nil {
 			return nil, err
 		}
 		if id != "" {
-			_, err = t.say(wire.For(ctx, "control"), "tasks/cancel", map[string]any{"taskId": id})
-			return &call, err
+			return &call, t.cancel(ctx, id)
 		}
 	}
 	return nil, nil
@@ -163,6 +154,26 @@ func (t *talk) task(ctx context.Context, call ToolCall) (string, error) {
 	}
 	t.d.wire.Redactor.Learn("taskId", id)
 	return id, nil
+}
+
+// taskTalk begins to talk as the run's first user, over the first wire that has
+// tasks; nil if none has.
+func (d *Deployment) taskTalk(ctx context.Context) (*talk, error) {
+	token, err := d.FirstCall(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wires, err := d.taskWires(ctx)
+	if err != nil || len(wires) == 0 {
+		return nil, err
+	}
+	return wires[0](ctx, token, nil)
+}
+
+// cancel ends a task of one's own.
+func (t *talk) cancel(ctx context.Context, id string) error {
+	_, err := t.say(wire.For(ctx, "control"), "tasks/cancel", map[string]any{"taskId": id}, Capable(takesTasks))
+	return err
 }
 
 // A TaskTrial is what the second user could do with a task of the first. HandleNaming it
@@ -238,8 +249,7 @@ func (d *Deployment) tryTask(ctx context.Context, call ToolCall, begin taskWire)
 		return nil, err
 	}
 	x.Ended = before != "cancelled" && after == "cancelled"
-	_, err = owner.say(wire.For(ctx, "control"), "tasks/cancel", map[string]any{"taskId": id}, Capable(takesTasks))
-	return x, err
+	return x, owner.cancel(ctx, id)
 }
 
 // statusOf is what its owner sees of a task.
@@ -301,16 +311,8 @@ func (d *Deployment) TaskIDs(ctx context.Context, n int) ([]string, error) {
 	if err != nil || call == nil {
 		return nil, err
 	}
-	token, err := d.FirstCall(ctx)
-	if err != nil {
-		return nil, err
-	}
-	wires, err := d.taskWires(ctx)
-	if err != nil || len(wires) == 0 {
-		return nil, err
-	}
-	t, err := wires[0](ctx, token, nil)
-	if err != nil {
+	t, err := d.taskTalk(ctx)
+	if err != nil || t == nil {
 		return nil, err
 	}
 	defer t.end(ctx)
@@ -324,7 +326,7 @@ func (d *Deployment) TaskIDs(ctx context.Context, n int) ([]string, error) {
 			return nil, &Blocked{By: "task", Owner: reports.ResourceServer, Err: errors.New("the call of the tool " + call.Name + " did not become a task")}
 		}
 		ids = append(ids, id)
-		if _, err := t.say(wire.For(ctx, "control"), "tasks/cancel", map[string]any{"taskId": id}, Capable(takesTasks)); err != nil {
+		if err := t.cancel(ctx, id); err != nil {
 			return nil, err
 		}
 	}

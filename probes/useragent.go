@@ -43,6 +43,7 @@ type Visit struct {
 	From   string    // origin of a page that starts the visit; empty: the user typed the URL
 	Form   *PageForm // what that page sends to the URL; nil: it is a link
 	Framed bool      // that page shows the visit in a frame; needs a browser
+	Popup  bool      // that page opens the visit in a window; needs a browser
 	Canary string    // name of a function that no script of the deployment's own calls; needs a browser
 
 	// Pace waits until a visit may begin. A user agent that sends its requests
@@ -92,6 +93,15 @@ type Landing struct {
 	Loads   []string // what the pages loaded, or would have, from outside the deployment
 	Scripts []string // what scripts told the canary
 	Framed  string   // URL of the document that was shown in the frame; empty if none was
+
+	Messages []PageMessage // that the page was sent which opened or framed the visit, in order
+}
+
+// A PageMessage is what one page sent another by postMessage (HTML, section
+// "Posting messages").
+type PageMessage struct {
+	Origin string // of the page that sent it, as the browser says
+	Data   string // the text, or else JSON; at most 20,000 characters
 }
 
 // Params are the response parameters of the redirect, wherever the server put

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,16 +56,26 @@ func (d *Deployment) WorkloadRequest(ctx context.Context, assertion string, muta
 	if err != nil {
 		return nil, err
 	}
-	values, err := d.ownForm(ctx, grantWorkload)
+	vouched := func(assertion string, values url.Values, mutations ...Mutation) (*Tokens, error) {
+		values = maps.Clone(values)
+		values.Set("assertion", assertion)
+		form := &Form{Values: values, Header: http.Header{
+			"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"},
+		}}
+		mutate(form, mutations)
+		return d.postTo(ctx, endpoint, form, &Client{Method: "none"})
+	}
+	values, err := d.ownForm(ctx, grantWorkload, func(ctx context.Context, values url.Values) (*Tokens, error) {
+		assertion, err := d.WorkloadAssertion(ctx, d.Target.Workloads[0])
+		if err != nil {
+			return nil, err
+		}
+		return vouched(assertion, values)
+	})
 	if err != nil {
 		return nil, err
 	}
-	values.Set("assertion", assertion)
-	form := &Form{Values: values, Header: http.Header{
-		"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"},
-	}}
-	mutate(form, mutations)
-	return d.postTo(ctx, endpoint, form, &Client{Method: "none"})
+	return vouched(assertion, values, mutations...)
 }
 
 // postTo sends a token request to the endpoint as it stands.

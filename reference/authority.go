@@ -20,6 +20,9 @@ import (
 // nothing is known of the token. Nobody is let in on that account.
 var errUnavailable = errors.New("the authorization server cannot be asked")
 
+// errBusy says that it asked to be left alone for a while.
+var errBusy = errors.New("the authorization server is busy")
+
 const (
 	maxDocument     = 1 << 20          // of what the authorization server may answer
 	askTimeout      = 5 * time.Second  // for each request to it
@@ -56,6 +59,7 @@ type authorityMetadata struct {
 	Authorization string `json:"authorization_endpoint"`
 	Token         string `json:"token_endpoint"`
 	Introspection string `json:"introspection_endpoint"`
+	Pushed        string `json:"pushed_authorization_request_endpoint"`
 }
 
 func newAuthority(issuer, secret string) *authority {
@@ -256,6 +260,11 @@ func (a *authority) ask(ctx context.Context, endpoint func(*authorityMetadata) s
 
 // askFor does the same for an answer of any media type.
 func (a *authority) askFor(ctx context.Context, endpoint func(*authorityMetadata) string, form url.Values, accept string) ([]byte, error) {
+	return a.post(ctx, endpoint, form, accept, http.StatusOK)
+}
+
+// post does the same where another status than 200 means that it worked.
+func (a *authority) post(ctx context.Context, endpoint func(*authorityMetadata) string, form url.Values, accept string, status int) ([]byte, error) {
 	a.mu.Lock()
 	m, err := a.describe(ctx)
 	a.mu.Unlock()
@@ -269,7 +278,7 @@ func (a *authority) askFor(ctx context.Context, endpoint func(*authorityMetadata
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", accept)
 	req.SetBasicAuth(url.QueryEscape(a.client), url.QueryEscape(a.secret)) // RFC 6749, section 2.3.1
-	return a.do(req)
+	return a.do(req, status)
 }
 
 func (a *authority) fetch(ctx context.Context, address string) ([]byte, error) {
@@ -278,11 +287,11 @@ func (a *authority) fetch(ctx context.Context, address string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 	req.Header.Set("Accept", "application/json")
-	return a.do(req)
+	return a.do(req, http.StatusOK)
 }
 
-// do returns the bounded body of a 200 answer.
-func (a *authority) do(req *http.Request) ([]byte, error) {
+// do returns the bounded body of an answer with the status.
+func (a *authority) do(req *http.Request, status int) ([]byte, error) {
 	res, err := a.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
@@ -292,7 +301,11 @@ func (a *authority) do(req *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
 	}
-	if res.StatusCode != http.StatusOK {
+	switch res.StatusCode {
+	case status:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return nil, fmt.Errorf("%w: %w: %s answered %d", errUnavailable, errBusy, req.URL.Path, res.StatusCode)
+	default:
 		return nil, fmt.Errorf("%w: %s answered %d", errUnavailable, req.URL.Path, res.StatusCode)
 	}
 	return body, nil

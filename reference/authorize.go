@@ -44,6 +44,7 @@ type authRequest struct {
 	key         string        // dpop_jkt
 	defaulted   bool          // no resource was named
 	agent       *Client       // that is to act for the user; nil: none
+	posts       *posting      // where the answer is sent as a message; nil: it redirects
 
 	// What only faults look at.
 	method, iss  string
@@ -116,6 +117,9 @@ func (s *AuthServer) begin(r *http.Request, p params, browser string) step {
 		redirectURI = p.get("redirect_uri")
 	}
 	request, failure := s.readRequest(p, client, redirectURI)
+	if posts, refused := s.postingOf(r, p, redirectURI); failure == nil {
+		request.posts, failure = posts, refused
+	}
 	request.unregistered = problem
 	tx := &transaction{
 		id:      secret(),
@@ -276,8 +280,8 @@ func (s *AuthServer) requestFormRefused(p params, client *Client) *denial {
 		return refuse(unauthorizedClient, "the client is not registered for the code flow")
 	case p.get("request_uri") != "":
 		return refuse(requestURIUnsupport, "request objects are not supported")
-	case p.get("response_mode") != "" && p.get("response_mode") != "query":
-		return refuse(invalidRequest, "response_mode has to be query")
+	case p.get("response_mode") != "" && !contains(s.responseModes(), p.get("response_mode")):
+		return refuse(invalidRequest, "response_mode has to be %s", strings.Join(s.responseModes(), " or "))
 	}
 	return nil
 }

@@ -26,10 +26,9 @@ type AuthServer struct {
 	handler  http.Handler
 	now      func() time.Time
 
-	succession    succession
-	keysFetched   atomic.Bool // somebody has asked for the keys
-	federation    *federation // who signs users in, if not we
-	leadsAnywhere bool        // an identity provider does not know where its clients lead
+	succession  succession
+	keysFetched atomic.Bool // somebody has asked for the keys
+	federation  *federation // who signs users in, if not we
 
 	// What tokens can be for. Fixed before the first request.
 	endpoint, otherEndpoint, upstream string
@@ -141,6 +140,9 @@ func (s *AuthServer) routes() http.Handler {
 	s.routeDevices(mux, shared)
 	shared(s.place("/token"), "POST", s.token)
 	shared(path+"/revoke", "POST", s.revoke)
+	if s.options.provider {
+		shared(path+"/userinfo", "GET, POST", s.userInfo)
+	}
 	shared(path+"/par", "POST", s.push)
 	if !s.variants.Has(variant.NoRegistration) {
 		shared(s.place("/register"), "POST", s.register)

@@ -23,12 +23,15 @@ const oldestVersion = "2025-03-26"
 
 // serveBaseURL has the base URL of the MCP server answer for the authorization
 // server, as a gateway in front of both would (MCP 2025-03-26, Authorization Base URL).
-func (rs *ResourceServer) serveBaseURL(way, issuer string) {
+func (rs *ResourceServer) serveBaseURL(way, issuer string, site Site) {
 	target, err := url.Parse(issuer)
 	if err != nil || way == "" {
 		return
 	}
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+	if site != nil {
+		forward.Transport = site
+	}
 	paths := []string{"/.well-known/oauth-authorization-server"}
 	if way == BaseURLDefaults {
 		paths = []string{"/authorize", "/token", "/register"}

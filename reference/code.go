@@ -34,7 +34,7 @@ func (s *AuthServer) issueCode(q *authRequest, user *session) string {
 	g := s.allow(&grant{
 		client: q.client.ID, user: user.user, scopes: q.scopes, resources: q.resources,
 		nonce: q.nonce, signedIn: user.since, defaulted: q.defaulted,
-		agent: q.agentID(),
+		agent: q.agentID(), delegated: user.delegated,
 	})
 	expires := s.now().Add(s.options.CodeLifetime)
 	code := s.newCode()

@@ -3,7 +3,9 @@ package reference
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -149,7 +151,7 @@ func (e *endpoint) serveConnect(w http.ResponseWriter, r *http.Request) {
 	}
 	address, err := e.authority.signIn(r.Context(), originOf(e.url)+connectedPath, one, e.url)
 	if err != nil {
-		http.Error(w, "nobody can sign in now", http.StatusBadGateway)
+		notNow(w, err, "nobody can sign in now", http.StatusBadGateway)
 		return
 	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // not Secure: the deployment has no TLS, being on loopback
@@ -172,12 +174,12 @@ func (e *endpoint) finishConnect(w http.ResponseWriter, r *http.Request) {
 	}
 	token, err := e.authority.redeem(r.Context(), r.URL.Query().Get("code"), originOf(e.url)+connectedPath, one.verifier, e.url)
 	if err != nil {
-		http.Error(w, "you are not signed in", http.StatusForbidden)
+		notNow(w, err, "you are not signed in", http.StatusForbidden)
 		return
 	}
 	who, err := e.verifier.verify(r.Context(), token)
 	if err != nil {
-		http.Error(w, "you are not signed in", http.StatusForbidden)
+		notNow(w, err, "you are not signed in", http.StatusForbidden)
 		return
 	}
 	if who.Subject != one.subject && !e.faults.Has(fault.ElicitedForAnyone) {
@@ -189,6 +191,16 @@ func (e *endpoint) finishConnect(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("<!doctype html><title>Linked</title><p>Your account is linked.</p>")) // the browser has gone: nothing to do
 }
 
+// notNow tells why the user cannot go on: the authorization server is busy, or
+// what is said.
+func notNow(w http.ResponseWriter, err error, says string, status int) {
+	if errors.Is(err, errBusy) {
+		w.Header().Set("Retry-After", "1")
+		says, status = "please try again in a moment", http.StatusServiceUnavailable
+	}
+	http.Error(w, says, status)
+}
+
 // signIn is the authorization request that has a user sign in.
 func (a *authority) signIn(ctx context.Context, redirectURI string, one connecting, resource string) (string, error) {
 	a.mu.Lock()
@@ -197,10 +209,35 @@ func (a *authority) signIn(ctx context.Context, redirectURI string, one connecti
 	if err != nil {
 		return "", err
 	}
-	return m.Authorization + "?" + url.Values{
+	asked, err := a.push(ctx, m, url.Values{
 		"response_type": {"code"}, "client_id": {a.client}, "redirect_uri": {redirectURI}, "scope": {scopeRead}, "resource": {resource},
 		"state": {one.state}, "code_challenge": {challengeFor(one.verifier)}, "code_challenge_method": {"S256"},
-	}.Encode(), nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return m.Authorization + "?" + asked.Encode(), nil
+}
+
+// push lodges an authorization request with the authorization server, where that
+// takes pushed ones, and returns what is left for the browser (RFC 9126, sections
+// 2 and 4): as a client that can prove who it is we leave nothing to be changed
+// on the way.
+func (a *authority) push(ctx context.Context, m *authorityMetadata, request url.Values) (url.Values, error) {
+	if m.Pushed == "" {
+		return request, nil
+	}
+	body, err := a.post(ctx, func(m *authorityMetadata) string { return m.Pushed }, request, "application/json", http.StatusCreated)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		URI string `json:"request_uri"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || answer.URI == "" {
+		return nil, fmt.Errorf("%w: the pushed request got no request_uri", errUnavailable)
+	}
+	return url.Values{"client_id": {a.client}, "request_uri": {answer.URI}}, nil
 }
 
 // redeem exchanges the code of a sign-in for the access token that tells who it was.

@@ -35,7 +35,7 @@ func (s *AuthServer) showConsent(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	next := s.expired()
 	if tx := s.transactionOf(r, r.URL.Query().Get("tx")); tx != nil {
-		if user := s.sessionOf(r); s.needsLogin(tx, user) || tx.failure != nil {
+		if user := s.userOf(r, tx); s.needsLogin(tx, user) || tx.failure != nil {
 			next = s.advance(tx, user)
 		} else {
 			next = s.consentPage(tx, user)
@@ -152,7 +152,8 @@ func (s *AuthServer) submitConsent(w http.ResponseWriter, r *http.Request) {
 	next := s.expired()
 	if tx := s.approvalSubmitted(r); tx != nil {
 		s.races(fault.ConsentRaces, tx.id, "")
-		next = s.decide(tx, s.sessionOf(r), r.PostForm)
+		s.believeBrowser(r, tx.request)
+		next = s.decide(tx, s.userOf(r, tx), r.PostForm)
 	}
 	s.mu.Unlock()
 	s.write(w, next)
@@ -218,6 +219,18 @@ func (s *AuthServer) believeForm(q *authRequest, form url.Values) {
 	}
 	if uri := form.Get("redirect_uri"); uri != "" && s.faults.Has(fault.ConsentFormRedirect) {
 		q.redirectURI = uri
+	}
+}
+
+// believeBrowser holds the fault that grants the scopes of the browser's latest
+// request, whichever was approved.
+func (s *AuthServer) believeBrowser(r *http.Request, q *authRequest) {
+	c, err := r.Cookie(s.cookieName(browserCookie))
+	if err != nil || !s.faults.Has(fault.TransactionScopeLatest) {
+		return
+	}
+	if latest := s.latestOf(c.Value); latest != nil {
+		q.scopes = latest.request.scopes
 	}
 }
 

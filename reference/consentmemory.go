@@ -16,7 +16,7 @@ func (s *AuthServer) remembers(q *authRequest) bool {
 	switch {
 	case s.faults.Has(fault.ConsentRemembered):
 		return true
-	case s.variants.Has(variant.RemembersConsent):
+	case s.variants.Has(variant.RemembersConsent), s.variants.Has(variant.WebMessage):
 		return strings.HasPrefix(q.redirectURI, "https://")
 	}
 	return client.trusted() && client.AuthMethod != authNone

@@ -115,6 +115,7 @@ func (s *AuthServer) pollDevice(client *Client, p params) (map[string]any, *deni
 	if !s.now().Before(d.expires) && !s.faults.Has(fault.DeviceEternal) {
 		return nil, refuse("expired_token", "the device code has expired")
 	}
+	raced := d.answered && s.races(fault.DeviceRaces, p.get("device_code"), "")
 	if pollsTooSoon := s.pollsTooSoon(d); pollsTooSoon {
 		return nil, refuse("slow_down", "the interval is %d seconds now", int(d.interval/time.Second))
 	}
@@ -123,7 +124,7 @@ func (s *AuthServer) pollDevice(client *Client, p params) (map[string]any, *deni
 		return nil, s.pending()
 	case d.grant == nil:
 		return nil, refuse(accessDenied, "the user refused")
-	case d.used && !s.faults.Has(fault.DeviceReusable):
+	case d.used && !raced && !s.faults.Has(fault.DeviceReusable):
 		return nil, refuse(invalidGrant, "the device code was used before")
 	}
 	resource, problem := s.resourceAllowed(p.list("resource"), d.grant)

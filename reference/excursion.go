@@ -219,24 +219,12 @@ func (f *federation) whoIs(ctx context.Context, e *excursion, code, callback str
 	form := url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {e.verifier},
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.issuer+"/token", nil)
-	if err != nil {
-		return nil, err
-	}
 	if !e.proves() {
 		form.Del("code_verifier")
 	}
-	req.Body = io.NopCloser(strings.NewReader(form.Encode()))
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(url.QueryEscape(f.clientID), url.QueryEscape(f.clientSecret))
-	body, err := f.ask(req)
-	if err != nil {
-		return nil, err
-	}
-	var answer struct {
-		ID string `json:"id_token"`
-	}
-	if err := json.Unmarshal(body, &answer); err != nil {
+	var answer delegationAnswer
+	at := time.Now()
+	if err := f.askAbout(ctx, "/token", form, &answer); err != nil {
 		return nil, err
 	}
 	keys, err := http.NewRequestWithContext(ctx, http.MethodGet, f.issuer+"/jwks", nil)
@@ -250,7 +238,23 @@ func (f *federation) whoIs(ctx context.Context, e *excursion, code, callback str
 	if err := tokens.SignedBy(answer.ID, set); err != nil {
 		return nil, err
 	}
-	return f.believe(answer.ID, e)
+	user, err := f.believe(answer.ID, e)
+	if err == nil {
+		user.delegated = &delegation{}
+		user.delegated.keep(&answer, at)
+	}
+	return user, err
+}
+
+// form is a request that posts a form to the identity provider, as its client.
+func (f *federation) form(ctx context.Context, path string, form url.Values) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.issuer+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(url.QueryEscape(f.clientID), url.QueryEscape(f.clientSecret))
+	return req, nil
 }
 
 // believe reads a token that the identity provider has signed.
@@ -288,6 +292,9 @@ func (f *federation) ask(req *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	defer res.Body.Close() //nolint:errcheck // read to its end or given up
+	if refusedUpstream(res.StatusCode) {
+		return nil, errRefusedUpstream
+	}
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the identity provider answered %d", res.StatusCode)
 	}

@@ -24,6 +24,9 @@ type grant struct {
 	agent            string    // that the user agreed to let act, if any
 	acting           string    // the agent, once it has proved itself
 	revoked          bool
+
+	delegated *delegation   // what it rests on, where an identity provider signs users in
+	limit     time.Duration // its tokens end by then and are not renewed; 0: they end as all do
 }
 
 // An accessToken is what we remember of an access token. We find it by the whole
@@ -201,15 +204,21 @@ func (s *AuthServer) tokenResponse(g *grant, client *Client, scopes []string, re
 	if g.acting != "" {
 		request.actors = []string{g.acting}
 	}
+	if g.limit > 0 {
+		request.until = s.now().Add(g.limit)
+	}
 	access, err := s.issueAccess(request)
 	if err != nil {
 		return nil, refuse(serverError, "the token cannot be signed")
 	}
 	response := s.typed(s.accessResponse(access, scopes), g)
+	if g.limit > 0 {
+		response["expires_in"] = int(min(g.limit, s.options.AccessTokenLifetime) / time.Second)
+	}
 	if s.favours(client.ID) {
 		response["expires_in"] = int(12 * s.options.AccessTokenLifetime / time.Second)
 	}
-	if s.mayRefresh(client) {
+	if s.mayRefresh(client) && g.limit == 0 {
 		response["refresh_token"] = s.issueRefresh(g)
 		response["refresh_token_expires_in"] = int(g.until.Sub(s.now()).Round(time.Second) / time.Second)
 	}

@@ -88,6 +88,9 @@ func (s *AuthServer) introspect(w http.ResponseWriter, r *http.Request) {
 	if problem == nil && inJSON && s.oddly(w, r, p.get("token")) {
 		return
 	}
+	if problem == nil {
+		problem = s.standing(r.Context(), p.get("token"))
+	}
 	response := tokens.Claims{"active": false}
 	if problem == nil {
 		s.mu.Lock()

@@ -92,7 +92,7 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 		"revocation_endpoint":                              s.at("/revoke"),
 		"introspection_endpoint":                           s.at("/introspect"),
 		"response_types_supported":                         []string{"code"},
-		"response_modes_supported":                         []string{"query"},
+		"response_modes_supported":                         s.responseModes(),
 		"grant_types_supported":                            s.grantTypes(),
 		"scopes_supported":                                 knownScopes,
 		"code_challenge_methods_supported":                 []string{"S256"},
@@ -120,6 +120,9 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	}
 	if s.readsDocuments() {
 		document["client_id_metadata_document_supported"] = true
+	}
+	if s.options.provider {
+		document["userinfo_endpoint"] = s.issuer + "/userinfo"
 	}
 	if s.options.lab {
 		document["scopes_supported"] = []string{scopeOpenID, scopeOffline}

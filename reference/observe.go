@@ -50,10 +50,11 @@ func (o *Options) Observed(party Party, h http.Handler) http.Handler {
 	if o.Observe == nil {
 		return h
 	}
+	scheme := o.schemeOf(party)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &Observation{At: time.Now(), Party: party, Method: r.Method, Header: r.Header.Clone()}
 		u := *r.URL
-		u.Scheme, u.Host = "http", r.Host
+		u.Scheme, u.Host = scheme, r.Host
 		x.URL = &u
 		body, answer := &head{}, &head{}
 		r.Body = &tee{ReadCloser: r.Body, head: body}

@@ -39,6 +39,7 @@ type step struct {
 	formTarget string // where submitting the page's form may lead in the end
 	script     bool   // the page has a script
 	fetches    bool   // which sends requests to us
+	framedBy   string // origin whose pages may show it in a frame; empty: nobody's
 	cookies    []*http.Cookie
 }
 
@@ -59,7 +60,7 @@ func (s *AuthServer) write(w http.ResponseWriter, next step) {
 		s.sendBrowser(w, next)
 		return
 	}
-	if s.leadsAnywhere && next.formTarget != "" {
+	if s.options.provider && next.formTarget != "" {
 		next.formTarget = "*"
 	}
 	nonce := secret()
@@ -72,6 +73,7 @@ func (s *AuthServer) write(w http.ResponseWriter, next step) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Content-Security-Policy", pagePolicy(nonce, next))
+	letFrame(h, next)
 	s.weaken(h, next)
 	if next.status != 0 {
 		w.WriteHeader(next.status)

@@ -209,6 +209,7 @@ func (s *AuthServer) retrieve(p params) (params, *denial) {
 	case kept.client != p.get("client_id") && !s.faults.Has(fault.ParAnyClient):
 		return nil, refuse(invalidRequest, "The request was made by another application.")
 	}
+	s.races(fault.ParRaces, uri, "")
 	kept.spent = true
 	if s.faults.Has(fault.ParFrontChannelWins) {
 		merged := params(maps.Clone(url.Values(kept.params)))
@@ -231,8 +232,7 @@ func (s *AuthServer) retrieve(p params) (params, *denial) {
 // send that have registered to push (RFC 9126, sections 5 and 6).
 func (s *AuthServer) pushMissed(p params) *denial {
 	client := s.client(p.get("client_id"))
-	ours := client != nil && client.ID == ResourceServerClient // signs users in to the deployment itself
-	required := s.variants.Has(variant.PAROnly) && !ours || client != nil && client.pushes
+	required := s.variants.Has(variant.PAROnly) || client != nil && client.pushes
 	if !required || s.faults.Has(fault.ParNotEnforced) {
 		return nil
 	}

@@ -40,38 +40,31 @@ func (s *Server) federate(as *AuthServer, users []User) error {
 	if err != nil {
 		return err
 	}
-	own := Options{Users: users}
-	own.setDefaults()
-	idp, err := newAuthServer("http://"+l.Addr().String(), &own)
+	idp, err := newProvider("http://"+l.Addr().String(), &Options{Users: users}, &Client{
+		ID: proxyClient, Name: "Notes", AuthMethod: authBasic, Secret: secret(),
+		RedirectURIs: []string{as.at(callbackPath)}, Scopes: []string{upstreamScope},
+	})
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	self := idp.issuer + "/userinfo"
-	idp.serveResources(self, self, self)
-	idp.leadsAnywhere = true
 	if as.faults.Has(fault.ProxyNoPKCE) {
 		idp.faults = fault.Of(fault.PKCENotRequired)
 	}
-	c := &Client{
-		ID: proxyClient, Name: "Notes", AuthMethod: authBasic, Secret: secret(), GrantTypes: []string{grantCode},
-		RedirectURIs: []string{as.at(callbackPath)}, Scopes: []string{upstreamScope}, registered: idp.now(),
-		needsNoConsent: true, // the user has agreed to us once, and is not asked again
-	}
-	idp.preset[c.ID] = c
+	c := idp.preset[proxyClient]
 	as.federation = &federation{
 		issuer: idp.issuer, clientID: c.ID, clientSecret: c.Secret, http: newAuthority(idp.issuer, "").http, verifier: secret(),
 		approved: map[string]map[string]bool{}, away: newShelf[*excursion](),
 	}
-	s.identityProvider = idp.issuer
+	s.identityProvider = idp
 	srv := &http.Server{Handler: idp, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
 	s.servers = append(s.servers, srv)
 	go srv.Serve(l) //nolint:errcheck // always ErrServerClosed
 	return nil
 }
 
-// IdentityProvider is the issuer of the server that signs users in; empty if the
-// authorization server does so itself.
-func (s *Server) IdentityProvider() string { return s.identityProvider }
+// IdentityProvider is the server that signs users in; nil if the authorization
+// server does so itself.
+func (s *Server) IdentityProvider() *AuthServer { return s.identityProvider }
 
 // advanceProxy takes a transaction as far as it goes without the user: to our
 // own question about the client, and only then to the identity provider.

@@ -59,6 +59,7 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 		endpoints: map[string]*endpoint{},
 	}
 	rs.authority.faults, rs.authority.http.Timeout = rs.faults, o.Patience
+	rs.authority.within(o.Site)
 	if rs.variants.Has(variant.IntrospectionCache) || rs.faults.Has(fault.IntrospectionKept) {
 		rs.authority.cache = newIntrospectionCache(rs.faults)
 	}
@@ -75,7 +76,7 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 	other := rs.serve("/other/mcp", "Reference archive", upstreamURL)
 	other.addNoteTools()
 	rs.publish(main, other)
-	rs.serveBaseURL(o.BaseURL, issuer)
+	rs.serveBaseURL(o.BaseURL, issuer, o.Site)
 	main.oldest = o.BaseURL != ""
 	return rs, nil
 }

@@ -17,6 +17,9 @@ func (s *AuthServer) answer(q *authRequest, response url.Values) step {
 		response.Set("state", state)
 	}
 	s.nameIssuer(q, response)
+	if q.posts != nil {
+		return s.postToClient(q.posts, response)
+	}
 	return s.redirectToClient(s.responseURL(q, response))
 }
 

@@ -34,6 +34,7 @@ type Options struct {
 	Origin     string                                 // that the resource server is reached at through another server; empty: its own
 	Around     func(Party, http.Handler) http.Handler // put in front of each server, behind the observer; nil: nothing
 	ForClients *ClientLab                             // what is there only for clients under test
+	Site       Site                                   // where the servers are reached; nil: they listen for themselves
 	Layout     Layout                                 // where things are
 
 	AccessTokenLifetime  time.Duration // default 5 minutes
@@ -50,6 +51,7 @@ type Options struct {
 	// seconds.
 	FetchTimeout time.Duration
 	lab          bool // see StartLab
+	provider     bool // signs users in for others; see newProvider
 }
 
 // A User can sign in at the authorization server.
@@ -69,12 +71,15 @@ type Server struct {
 	users   []User
 	secured *security
 
-	identityProvider string
+	identityProvider *AuthServer // nil: the authorization server signs users in
 }
 
 // Start starts a deployment. The caller closes it.
 func Start(o Options) (*Server, error) {
 	o.setDefaults()
+	if o.Site != nil {
+		return startAt(o.Site, &o)
+	}
 	var listeners [3]net.Listener
 	for i, addr := range []string{o.AuthServerAddr, o.ResourceServerAddr, o.UpstreamAddr} {
 		l, err := net.Listen("tcp", addr)
@@ -97,16 +102,37 @@ func Start(o Options) (*Server, error) {
 		return secured.scheme() + "://" + l.Addr().String()
 	}
 
-	as, err := newAuthServer(origin(listeners[0]), &o)
+	s, err := assemble([...]string{origin(listeners[0]), origin(listeners[1]), origin(listeners[2])}, secured, &o)
 	if err != nil {
 		return nil, err
 	}
-	up := newUpstream(origin(listeners[2]), as.Issuer(), as.resourceServerSecret(), &o)
+	for i, h := range s.handlers(&o) {
+		srv := &http.Server{Handler: front(secured.guard(h, &o), &o), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, ErrorLog: silent}
+		s.servers = append(s.servers, srv)
+		go srv.Serve(listeners[i]) //nolint:errcheck // always ErrServerClosed
+		if h == http.Handler(s.ResourceServer) && fault.Of(o.Faults...).Has(fault.BindsEverywhere) {
+			if err := serveElsewhere(srv, listeners[i]); err != nil {
+				return nil, errors.Join(err, s.Close())
+			}
+		}
+	}
+	return s, nil
+}
+
+// assemble makes the servers of a deployment that go by these origins: the
+// authorization server's, the resource server's and the upstream's.
+func assemble(origins [len(parties)]string, secured *security, o *Options) (*Server, error) {
+	as, err := newAuthServer(origins[0], o)
+	if err != nil {
+		return nil, err
+	}
+	up := newUpstream(origins[2], as.Issuer(), as.resourceServerSecret(), o)
+	up.verifier.authority.within(o.Site)
 	resourceOrigin := o.Origin
 	if resourceOrigin == "" {
-		resourceOrigin = origin(listeners[1])
+		resourceOrigin = origins[1]
 	}
-	rs, err := newResourceServer(resourceOrigin, as.Issuer(), as.resourceServerSecret(), up.URL(), &o)
+	rs, err := newResourceServer(resourceOrigin, as.Issuer(), as.resourceServerSecret(), up.URL(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -123,19 +149,14 @@ func Start(o Options) (*Server, error) {
 			return nil, err
 		}
 	}
-	for i, h := range []http.Handler{
-		o.between(PartyAuthServer, as), o.between(PartyResourceServer, rs), o.between(PartyUpstream, up),
-	} {
-		srv := &http.Server{Handler: front(secured.guard(h, &o), &o), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, ErrorLog: silent}
-		s.servers = append(s.servers, srv)
-		go srv.Serve(listeners[i]) //nolint:errcheck // always ErrServerClosed
-		if h == http.Handler(rs) && fault.Of(o.Faults...).Has(fault.BindsEverywhere) {
-			if err := serveElsewhere(srv, listeners[i]); err != nil {
-				return nil, errors.Join(err, s.Close())
-			}
-		}
-	}
 	return s, nil
+}
+
+// handlers answer for the parties, in their order.
+func (s *Server) handlers(o *Options) [len(parties)]http.Handler {
+	return [...]http.Handler{
+		o.between(PartyAuthServer, s.AuthServer), o.between(PartyResourceServer, s.ResourceServer), o.between(PartyUpstream, s.Upstream),
+	}
 }
 
 // ElsewhereHost stands for the addresses of this machine that others can reach.
@@ -166,6 +187,9 @@ func (s *Server) Close() error {
 	s.Upstream.close()
 	return errors.Join(errs...)
 }
+
+// SpeaksOldest tells whether the deployment is for clients of MCP 2025-03-26.
+func (s *Server) SpeaksOldest() bool { return s.AuthServer.options.BaseURL != "" }
 
 // Users are the users who can sign in.
 func (s *Server) Users() []User { return s.users }

@@ -21,6 +21,11 @@ func (s *AuthServer) token(w http.ResponseWriter, r *http.Request) {
 	if problem == nil && s.crashesOn(p) {
 		problem = refuse(serverError, "the resource cannot be read")
 	}
+	for _, name := range []string{"refresh_token", "subject_token"} {
+		if problem == nil {
+			problem = s.standing(r.Context(), p.get(name))
+		}
+	}
 	if problem != nil {
 		s.writeRefusal(w, r, problem)
 		return

@@ -31,6 +31,7 @@ type transaction struct {
 	arrived    *session // who came back
 	approvedBy string   // whose approval was remembered
 	approval   string   // of the browser's; only a fault believes it
+	signedIn   *session // who is to be asked for consent, in whichever browser; only a fault believes it
 }
 
 const (
@@ -44,6 +45,8 @@ type session struct {
 	since time.Time
 	// agreed remembers what the user has agreed to; see consentKey.
 	agreed map[string]bool
+
+	delegated *delegation // by the identity provider, if that signed the user in
 }
 
 const sessionLifetime = 8 * time.Hour
@@ -84,6 +87,7 @@ func (s *AuthServer) advance(tx *transaction, user *session) step {
 	case tx.failure != nil:
 		return s.fail(tx, tx.failure)
 	case s.needsConsent(tx, user):
+		tx.signedIn = user
 		return s.proceedTo("/consent", tx)
 	}
 	return s.succeed(tx, user)
@@ -110,6 +114,16 @@ func (s *AuthServer) transactionOf(r *http.Request, id string) *transaction {
 		return s.latestOf(c.Value)
 	}
 	return tx
+}
+
+// userOf is the user who answers the pages of a transaction: who has signed in
+// at the browser, but for the fault that lets any browser go on.
+func (s *AuthServer) userOf(r *http.Request, tx *transaction) *session {
+	user := s.sessionOf(r)
+	if user == nil && s.faults.Has(fault.TransactionAnywhere) {
+		return tx.signedIn
+	}
+	return user
 }
 
 // latestOf is the transaction that began last in a browser.
@@ -199,6 +213,8 @@ func (s *AuthServer) sameSite(name string) http.SameSite {
 		return http.SameSiteNoneMode
 	case s.faults.Has(fault.CookieEverySite) && name == sessionCookie:
 		return 0
+	case s.variants.Has(variant.WebMessage): // for the frames of clients
+		return http.SameSiteNoneMode
 	}
 	return http.SameSiteLaxMode
 }

@@ -10,10 +10,11 @@ import (
 // PushedAuthorization needs an authorization server that takes pushed requests.
 var PushedAuthorization = advertises("pushed_authorization_request_endpoint", "an authorization server that takes pushed authorization requests")
 
-// ExpiringPushes needs request URIs that expire while the run waits.
+// ExpiringPushes needs request URIs that expire while the run waits, or later.
 func ExpiringPushes(ctx context.Context, d *probes.Deployment) (bool, string) {
 	wait, err := d.PushWait(ctx)
-	return err != nil || wait <= d.Target.Wait, "to wait until a request URI has expired, and that takes " + wait.Round(time.Second).String() + " (--wait)"
+	return err != nil || d.Waits(probes.ParkedPush, wait),
+		"to wait until a request URI has expired, and that takes " + wait.Round(time.Second).String() + " (--wait, or --park and mcpassay resume)"
 }
 
 // PushRequired needs a server, or a registration, that says that all requests

@@ -40,7 +40,7 @@ func TestParking(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for things to expire")
 	}
-	soon := reference.Options{CodeLifetime: time.Second, RefreshTokenLifetime: 3 * time.Second, SecretLifetime: 3 * time.Second}
+	soon := reference.Options{CodeLifetime: time.Second, RefreshTokenLifetime: 3 * time.Second, SecretLifetime: 3 * time.Second, PushLifetime: 2 * time.Second}
 	for _, c := range []struct {
 		check  string
 		fault  fault.Fault
@@ -51,6 +51,7 @@ func TestParking(t *testing.T) {
 		{check: "as-code-lifetime", fault: fault.CodeEternal},
 		{check: "as-refresh-expired-refused", fault: fault.RefreshOutlasts},
 		{check: "as-client-secret-expires", fault: fault.SecretOutlasts},
+		{check: "as-par-expiry", fault: fault.ParEternal},
 		{check: "rs-revoked-token-refused", fault: fault.IntrospectionKept, opaque: true, hasten: time.Hour},
 		{check: "rs-401-expired-token", opaque: true, sound: true, hasten: time.Hour},
 	} {

@@ -57,11 +57,17 @@ func (which *trial) filters() []string {
 	return append(filters, strings.Join(taken, " && "))
 }
 
-// onReal judges a deployment by the checks that filter selects.
+// onReal starts a deployment, and judges it by the checks that filter selects.
 func onReal(t *testing.T, which trial, filter string) *reports.Report {
 	t.Helper()
 	running := deployments.ForTest(t, which.deployment, deployments.Options{})
 	defer running.Close() //nolint:errcheck // ForTest says so
+	return which.judge(t, running, filter)
+}
+
+// judge judges the deployment while it runs.
+func (which *trial) judge(t *testing.T, running *deployments.Running, filter string) *reports.Report {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	client := wire.NewClient(wire.Limits{Patience: time.Second}, nil)

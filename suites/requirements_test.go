@@ -12,9 +12,7 @@ import (
 // gradedOtherwise are checks whose level is none of their rows' in some revision,
 // and why that is right.
 var gradedOtherwise = map[string]string{
-	"as-base-url-discovery":          "Applies only to servers without resource metadata, which is how those of 2025-03-26 are found; such a server may speak newer revisions.",
 	"as-cors-no-credentials":         "The row allows cross-origin requests; that they carry credentials is what is judged.",
-	"as-default-endpoints":           "Applies only to servers without any metadata, as those of 2025-03-26; such a server may speak newer revisions.",
 	"as-dcr-identity":                "An identity that a client gives itself can be another's: that is an attack that worked.",
 	"as-dcr-usable":                  "The row leaves it open whether to register clients; what is offered has to work (RFC 7591, section 3).",
 	"as-expires-in-true":             "The row demands the member; how true it is, OAuth 2.1 only recommends.",

@@ -10,6 +10,9 @@ import (
 func init() {
 	settings["as-base-url-discovery"] = reference.Options{BaseURL: reference.BaseURLMetadata}
 	settings["as-default-endpoints"] = reference.Options{BaseURL: reference.BaseURLDefaults}
+	settings["as-third-party-session"] = reference.Options{
+		BaseURL: reference.BaseURLMetadata, Variants: []variant.Variant{variant.Proxy, variant.OpaqueTokens},
+	}
 	settings["as-par-expiry"] = reference.Options{PushLifetime: time.Second}
 	for _, id := range []string{
 		"as-proxy-callback", "as-proxy-consent-before-upstream", "as-proxy-consent-cookie-bound", "as-proxy-consent-cookie-flags",

@@ -3,7 +3,9 @@ package suites_test
 import (
 	"testing"
 
+	"github.com/mcpassay/mcpassay/fixtures/deployments"
 	"github.com/mcpassay/mcpassay/reference"
+	"github.com/mcpassay/mcpassay/reports"
 )
 
 // TestSteadyVerdicts judges the reference three times over: what a check finds
@@ -12,9 +14,30 @@ func TestSteadyVerdicts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes three whole runs")
 	}
-	first := against(t, reference.Options{}, "")
+	thrice(t, func() *reports.Report { return against(t, reference.Options{}, "") })
+}
+
+// TestSteadyOnReal judges one process of somebody else's three times over: nor may
+// it depend on what an earlier run has left there.
+func TestSteadyOnReal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes three whole runs")
+	}
+	which := trial{deployment: deployments.OIDCProvider}
+	running := deployments.ForTest(t, which.deployment, deployments.Options{})
+	defer running.Close() //nolint:errcheck // ForTest says so
+	thrice(t, func() *reports.Report { return which.judge(t, running, "") })
+}
+
+// thrice compares three reports, verdict by verdict.
+func thrice(t *testing.T, judge func() *reports.Report) {
+	t.Helper()
+	first := judge()
+	if first.Stopped != nil {
+		t.Fatalf("stopped: %+v", first.Stopped)
+	}
 	for range 2 {
-		again := against(t, reference.Options{}, "")
+		again := judge()
 		if len(again.Results) != len(first.Results) {
 			t.Errorf("%d results, then %d", len(first.Results), len(again.Results))
 		}

@@ -46,8 +46,8 @@ func browse(mcp string) error {
 	go server.Serve(listener) //nolint:errcheck // always ErrServerClosed
 	return testclient.Run(context.Background(), testclient.Options{
 		URL: mcp, Revision: os.Getenv("MCP_CONFORMANCE_PROTOCOL_VERSION"), Redirect: "http://" + listener.Addr().String() + "/callback",
-		Browse: func(ctx context.Context, request string) (*url.URL, error) {
-			if err := exec.CommandContext(ctx, os.Getenv("BROWSER"), request).Run(); err != nil {
+		Visit: func(ctx context.Context, request *url.URL) (*url.URL, error) {
+			if err := exec.CommandContext(ctx, os.Getenv("BROWSER"), request.String()).Run(); err != nil {
 				return nil, err
 			}
 			select {

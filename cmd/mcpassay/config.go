@@ -35,6 +35,7 @@ type Config struct {
 	CAFile        string      `yaml:"ca_file" json:"ca_file,omitempty" jsonschema:"file with the certificates, in PEM, of further authorities to trust"`
 	As            AuthServer  `yaml:"as" json:"as,omitzero" jsonschema:"an authorization server to test alone, instead of url: a resource server of ours trusts it"`
 	LabAS         Lab         `yaml:"lab_as" json:"lab_as,omitzero" jsonschema:"an authorization server of ours, to test the MCP server alone: the MCP server has to be told its issuer and the URL of its keys"`
+	LabIDP        LabIDP      `yaml:"lab_idp" json:"lab_idp,omitzero" jsonschema:"an identity provider of ours, where the authorization server has users sign in: it has to be told its issuer and its client there"`
 	Introspection Credentials `yaml:"introspection" json:"introspection,omitzero" jsonschema:"the resource server's own client, which may introspect tokens"`
 	Enterprise    Enterprise  `yaml:"enterprise" json:"enterprise,omitzero" jsonschema:"an identity provider that the authorization server trusts and whose key you hold, for identity assertions (ID-JAG)"`
 	Chaining      Chaining    `yaml:"chaining" json:"chaining,omitzero" jsonschema:"what the authorization server, as an identity provider, issues identity assertions for"`
@@ -294,7 +295,7 @@ func (c *Config) validateVantage() error {
 	case c.LabAS.Wait < 0:
 		return errors.New("lab_as: wait cannot be negative")
 	}
-	return nil
+	return c.LabIDP.validate()
 }
 
 func (c *Config) validateOperations() error {

@@ -19,6 +19,7 @@ type commands struct {
 	Run       runCommand       `cmd:"" help:"Test a deployment."`
 	Resume    resumeCommand    `cmd:"" help:"Finish what an earlier run has parked."`
 	Client    clientCommand    `cmd:"" help:"Certify a client: put it in front of deployments, sound and hostile, and judge what it does."`
+	Serve     serveCommand     `cmd:"" name:"client serve" help:"Serve pages on which people put clients to the test that they operate."`
 	Verify    verifyCommand    `cmd:"" help:"Verify a signed statement about a client, and say what it claims."`
 	Checks    checksCommand    `cmd:"" help:"List the checks, or explain one."`
 	Reference referenceCommand `cmd:"" help:"Start the reference deployment: an authorization server, an MCP server and an upstream API."`
@@ -43,7 +44,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return complain(stderr, err, reports.ExitUndecided)
 	}
-	ctx, err := parser.Parse(args)
+	ctx, err := parser.Parse(joined(args))
 	if err != nil {
 		return complain(stderr, err, reports.ExitUsage)
 	}

@@ -124,6 +124,11 @@ func (r *runCommand) setReference(s *scene, config *Config) error {
 
 // start starts what stands in for parties that are not under test.
 func (r *runCommand) start(s *scene, config *Config, to io.Writer) (err error) {
+	if r.LabIDP.set {
+		if err := r.startProvider(s, config, to); err != nil {
+			return err
+		}
+	}
 	if r.AS != "" {
 		return r.standIn(s, config)
 	}
@@ -162,6 +167,9 @@ func (r *runCommand) target(address string, config *Config) (probes.Target, erro
 			return target, usagef("--lab-as brings users of its own: leave out --user")
 		}
 		return r.limit(target, config), nil
+	}
+	if r.LabIDP.set && r.User != "" {
+		return target, usagef("--lab-idp brings users of its own: leave out --user")
 	}
 	if target.Users, err = users(config, r.User, r.PasswordFile); err != nil {
 		return target, err

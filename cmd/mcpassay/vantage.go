@@ -34,6 +34,9 @@ type vantage struct {
 	LabWait    time.Duration `name:"lab-wait" placeholder:"DURATION" help:"With --lab-as: how long to wait until the MCP server trusts it (default: 2m)."`
 	Stub       string        `name:"upstream-stub" placeholder:"ADDR" help:"Stand in for the API behind the MCP server at ADDR, and see which credentials reach it."`
 	CAFile     string        `name:"ca-file" placeholder:"FILE" help:"Certificates, in PEM, of further authorities to trust."`
+
+	LabIDP       optionalAddr `name:"lab-idp" placeholder:"ADDR" help:"Have users sign in at an identity provider of ours, which listens at ADDR (default: a free port of 127.0.0.1) and which the authorization server is made to trust."`
+	LabIDPIssuer string       `name:"lab-idp-issuer" placeholder:"URL" help:"With --lab-idp: the URL that the authorization server reaches it under, if that is not its address."`
 }
 
 // optionalAddr is the value of a flag that need not have one.
@@ -93,6 +96,12 @@ func (v *vantage) settle(address string, c *Config) (string, error) {
 	if v.AS == "" {
 		v.Stub = or(v.Stub, c.Upstream.Stub)
 	}
+	if c.LabIDP.Addr != "" && !v.Lab.set {
+		v.LabIDP.set, v.LabIDP.addr = true, or(v.LabIDP.addr, c.LabIDP.Addr)
+	}
+	if v.LabIDP.set {
+		v.LabIDPIssuer = or(v.LabIDPIssuer, c.LabIDP.Issuer)
+	}
 	v.CAFile = or(v.CAFile, c.CAFile)
 	return address, v.contradiction(address, c)
 }
@@ -118,14 +127,20 @@ func (v *vantage) contradiction(address string, c *Config) error {
 		return usagef("--as-resource goes with --as")
 	case !v.Lab.set && (v.LabIssuer != "" || v.LabWait != 0):
 		return usagef("--lab-issuer and --lab-wait go with --lab-as")
+	case v.LabIDP.set && v.Lab.set:
+		return usagef("--lab-idp is behind an authorization server that is under test, and --lab-as is ours: give one of them")
+	case !v.LabIDP.set && v.LabIDPIssuer != "":
+		return usagef("--lab-idp-issuer goes with --lab-idp")
 	case v.Stub != "" && c.Upstream.Tool.Name == "":
 		return usagef("--upstream-stub needs the tool that calls the upstream: put its name under upstream.tool in the configuration")
 	}
 	if _, port, err := net.SplitHostPort(v.Stub); v.Stub != "" && (err != nil || port == "0" || port == "") {
 		return usagef("--upstream-stub %q: give the host and the port that the MCP server is configured to call", v.Stub)
 	}
-	if u, err := url.Parse(v.LabIssuer); v.LabIssuer != "" && (err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "") {
-		return usagef("--lab-issuer %q: give scheme and host, and a port if need be", v.LabIssuer)
+	for name, issuer := range map[string]string{"--lab-issuer": v.LabIssuer, "--lab-idp-issuer": v.LabIDPIssuer} {
+		if u, err := url.Parse(issuer); issuer != "" && (err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "") {
+			return usagef("%s %q: give scheme and host, and a port if need be", name, issuer)
+		}
 	}
 	return nil
 }

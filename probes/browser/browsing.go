@@ -80,8 +80,11 @@ func (s *browsing) Visit(ctx context.Context, v probes.Visit) (*probes.Landing, 
 	if err := w.show(tab); err != nil {
 		return nil, err
 	}
-	if v.Canary != "" {
-		if _, err := chromedp.Call(tab, runtime.AddBinding, runtime.AddBindingParams{Name: v.Canary}); err != nil {
+	for _, name := range []string{v.Canary, w.ear} {
+		if name == "" {
+			continue
+		}
+		if _, err := chromedp.Call(tab, runtime.AddBinding, runtime.AddBindingParams{Name: name}); err != nil {
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@ package browser
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"html/template"
 	"net/http"
@@ -28,7 +29,13 @@ import (
 type stage struct{ url, document string }
 
 var stageDocument = template.Must(template.New("stage").Parse(`<!doctype html><title>mcpassay</title>
-{{if .Framed}}<iframe src="{{.URL}}" width="1000" height="800"></iframe>
+{{with .Ear}}<meta name="referrer" content="unsafe-url">
+<script>addEventListener("message", (e) => {
+  const data = typeof e.data === "string" ? e.data : JSON.stringify(e.data);
+  window[{{.}}](JSON.stringify({ Origin: e.origin, Data: String(data).slice(0, 20000) }));
+});</script>
+{{end}}{{if .Framed}}<iframe src="{{.URL}}" width="1000" height="800"></iframe>
+{{else if .Popup}}<script>window.open({{.URL}})</script>
 {{else if .Form}}<form id="go" method="{{.Form.Method}}" action="{{.URL}}">
 {{range $name, $values := .Form.Fields}}{{range $values}}<input type="hidden" name="{{$name}}" value="{{.}}">
 {{end}}{{end}}</form><script>HTMLFormElement.prototype.submit.call(document.getElementById("go"))</script>
@@ -41,7 +48,13 @@ func (v *visit) prepare() error {
 		return nil
 	}
 	var document bytes.Buffer
-	if err := stageDocument.Execute(&document, v.Visit); err != nil {
+	if v.Framed || v.Popup {
+		v.ear = "mcpassay" + rand.Text()
+	}
+	if err := stageDocument.Execute(&document, struct {
+		probes.Visit
+		Ear string
+	}{v.Visit, v.ear}); err != nil {
 		return err
 	}
 	v.stage = &stage{v.From + "/mcpassay-start", document.String()}

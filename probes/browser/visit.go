@@ -22,6 +22,7 @@ type visit struct {
 	guide *signin.Guide
 	main  context.Context // chromedp keeps the first tab in it
 	stage *stage          // the page that starts the visit, if there is one
+	ear   string          // the function by which that page tells of messages; empty: it hears none
 
 	mu     sync.Mutex
 	tabs   []*tab // the last is in front
@@ -71,6 +72,11 @@ func (v *visit) run(caller context.Context, limit time.Duration) error {
 	}
 	if v.Framed {
 		return v.framed(ctx)
+	}
+	if v.Popup {
+		if err := v.awaitPopup(ctx); err != nil {
+			return err
+		}
 	}
 	if v.Until < probes.BeforeLogin {
 		if err := v.configured(ctx); err != nil {

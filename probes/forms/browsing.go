@@ -46,7 +46,7 @@ func (b *browsing) Plant(_ context.Context, u *url.URL, cookies []*http.Cookie) 
 
 // Visit takes the user through a visit.
 func (b *browsing) Visit(ctx context.Context, v probes.Visit) (*probes.Landing, error) {
-	if v.Framed || v.Canary != "" {
+	if v.Framed || v.Popup || v.Canary != "" {
 		return nil, fmt.Errorf("%s: %w", signin.Where(v.URL, ""), probes.ErrNeedsBrowser)
 	}
 	w := &visit{Visit: v, transport: b.transport, jar: b.jar, landing: &probes.Landing{}, from: v.From}

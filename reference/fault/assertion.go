@@ -4,7 +4,7 @@ package fault
 var (
 	AssertionRefused        = declare("assertion-refused", "registers clients for private_key_jwt and refuses every assertion")
 	AssertionIssuerRefused  = declare("assertion-issuer-refused", "takes client assertions only for its token endpoint, not for its issuer identifier")
-	AssertionUnverified     = declare("assertion-unverified", "does not verify the signature of client assertions")
+	AssertionUnverified     = declare("assertion-unverified", "does not verify the signature of client assertions", "as-cimd-keys")
 	AssertionUnsigned       = declare("assertion-unsigned", "takes client assertions with alg none")
 	AssertionSymmetric      = declare("assertion-symmetric", "takes client assertions signed with HS256 and the client's public key")
 	AssertionAnyIssuer      = declare("assertion-any-issuer", "takes client assertions that somebody else issued")

@@ -20,7 +20,7 @@ var (
 	MethodsUnguarded      = declare("methods-unguarded", "asks for a token on GET, POST and DELETE only, and takes every other method for POST")
 	SlashUnguarded        = declare("slash-unguarded", "asks for no token when the path has a slash at the end")
 	MethodOverridden      = declare("method-overridden", "takes a POST for OPTIONS, and so as public, when X-HTTP-Method-Override says so")
-	ConnectionRemembered  = declare("connection-remembered", "remembers the token of a connection that the client asks to keep")
+	ConnectionRemembered  = declare("connection-remembered", "remembers the token of a connection that the client asks to keep", "rs-connection-identity")
 	IdentityHeaderTrusted = declare("identity-header-trusted", "believes X-Forwarded-User")
 	EffectBeforeCheck     = declare("effect-before-check", "runs a request before it looks at the token")
 	AnswersCacheable      = declare("answers-cacheable", "marks answers to authenticated requests as publicly cacheable")

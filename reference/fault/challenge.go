@@ -2,9 +2,9 @@ package fault
 
 // Faults in how the resource server refuses, and in what its challenge says.
 var (
-	ChallengeMissing        = declare("challenge-missing", "answers 401 without WWW-Authenticate")
-	ChallengeBare           = declare("challenge-bare", "sends a Bearer challenge without a single parameter")
-	ChallengeOtherScheme    = declare("challenge-other-scheme", "challenges with Basic only")
+	ChallengeMissing        = declare("challenge-missing", "answers 401 without WWW-Authenticate", "rs-dpop-challenge")
+	ChallengeBare           = declare("challenge-bare", "sends a Bearer challenge without a single parameter", "rs-dpop-challenge")
+	ChallengeOtherScheme    = declare("challenge-other-scheme", "challenges with Basic only", "rs-dpop-challenge")
 	ChallengeUnterminated   = declare("challenge-unterminated", "leaves a quoted string of its challenge open")
 	ChallengeTwice          = declare("challenge-duplicate-parameter", "repeats the scope parameter within one challenge")
 	ChallengeErrorUnasked   = declare("challenge-error-without-token", "sends an error code to a request that had no credentials")

@@ -2,8 +2,8 @@ package fault
 
 // Faults of client authentication.
 var (
-	ClientUnauthenticated = declare("client-unauthenticated", "gives tokens to confidential clients that do not authenticate", "as-cimd-keys")
-	ClientSecretIgnored   = declare("client-secret-ignored", "takes any client secret for the right one", "as-client-auth-every-grant")
+	ClientUnauthenticated = declare("client-unauthenticated", "gives tokens to confidential clients that do not authenticate", "as-cimd-keys", "as-exchange-entitled", "as-idjag-client", "as-idjag-issued-to")
+	ClientSecretIgnored   = declare("client-secret-ignored", "takes any client secret for the right one", "as-client-auth-every-grant", "as-exchange-entitled", "as-idjag-client", "as-idjag-issued-to")
 	ClientSecretBeginning = declare("client-secret-beginning", "compares only the beginning of client secrets")
 	ClientSecretOfAnother = declare("client-secret-of-another", "accepts the secret of any client for every client")
 	ClientTwoMethods      = declare("client-two-methods", "accepts two authentication methods in one request")

@@ -6,7 +6,7 @@ var (
 	CodeReserved      = declare("code-reserved", "answers a second use of a code with the same tokens")
 	CodeReuseForgiven = declare("code-reuse-forgiven", "refuses a used code but leaves the tokens from it alive")
 	CodeReuseHarms    = declare("code-reuse-harms", "ends a grant when its code is replayed with a wrong verifier")
-	CodeAnyClient     = declare("code-any-client", "gives tokens for a code to any client")
+	CodeAnyClient     = declare("code-any-client", "gives tokens for a code to any client", "as-cimd-spellings-apart")
 	CodeClientBlind   = declare("code-client-blind", "redeems codes without asking which client it is")
 	CodeGuessable     = declare("code-guessable", "makes codes of six digits")
 

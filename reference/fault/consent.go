@@ -26,5 +26,6 @@ var (
 
 // Faults of keeping authorization requests apart.
 var (
-	TransactionPerBrowser = declare("transaction-per-browser", "keeps one authorization request for each browser, the latest")
+	TransactionPerBrowser  = declare("transaction-per-browser", "keeps one authorization request for each browser, the latest")
+	TransactionScopeLatest = declare("transaction-scope-latest", "grants the scopes of the browser's latest authorization request, whichever the user approves")
 )

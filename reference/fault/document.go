@@ -41,7 +41,7 @@ var (
 	DocumentCachedForever = declare("document-cached-forever", "never reads a client ID metadata document again")
 	DocumentErrorsCached  = declare("document-errors-cached", "remembers that a client ID metadata document could not be read")
 	DocumentReread        = declare("document-reread", "shows users another reading of a client ID metadata document than it acts on", "as-cimd-cache-headers")
-	DocumentConsentKept   = declare("document-consent-kept", "asks a user once for each client ID URL, whatever its document says later")
+	DocumentConsentKept   = declare("document-consent-kept", "asks a user once for each client ID URL, whatever its document says later", "as-registration-paths-agree")
 
 	ConsentHidesDocument  = declare("consent-hides-document", "tells users only the name that a document claims")
 	ConsentLocalhostQuiet = declare("consent-localhost-quiet", "does not warn users of applications that anything on their computer can imitate")

@@ -4,7 +4,7 @@ package fault
 var (
 	AccessTokenLong     = declare("access-token-long", "issues access tokens that last a week")
 	AccessTokenOutlasts = declare("access-token-outlasts", "issues access tokens that last longer than expires_in says")
-	AccessTokenEternal  = declare("access-token-eternal", "issues access tokens that never expire", "as-token-response-members")
+	AccessTokenEternal  = declare("access-token-eternal", "issues access tokens that never expire", "as-token-response-members", "as-token-profile")
 	RefreshSlides       = declare("refresh-slides", "puts the end of a grant off with each refresh")
 	RefreshEternal      = declare("refresh-eternal", "issues refresh tokens that last a hundred years")
 	RefreshOutlasts     = declare("refresh-outlasts", "accepts refresh tokens after the end that it announced")

@@ -20,4 +20,6 @@ var (
 	ProxyStateReusable       = declare("proxy-state-reusable", "takes a browser back as often as it comes")
 	ProxyNoPKCE              = declare("proxy-no-pkce", "sends neither a code challenge nor a nonce to the identity provider")
 	ProxyChallengeReused     = declare("proxy-challenge-reused", "sends the same code challenge to the identity provider every time")
+	ProxyStatusUnchecked     = declare("proxy-status-unchecked", "goes on when the identity provider has ended what it gave")
+	ProxyExpiryIgnored       = declare("proxy-expiry-ignored", "goes on when what the identity provider gave has run out")
 )

@@ -18,7 +18,7 @@ var (
 	SessionFixed        = declare("session-fixed", "keeps the session identifier of before the login")
 	CookieScriptable    = declare("cookie-scriptable", "lets scripts read its session cookie")
 	CookieEverySite     = declare("cookie-every-site", "does not say SameSite of its session cookie")
-	TransactionAnywhere = declare("transaction-anywhere", "lets a transaction go on in another browser", "as-login-csrf")
+	TransactionAnywhere = declare("transaction-anywhere", "lets a transaction go on in another browser", "as-login-csrf", "as-consent-csrf")
 
 	PromptNoneShows    = declare("prompt-none-shows", "shows a login page to a request with prompt=none")
 	PromptNoneGrants   = declare("prompt-none-grants", "approves requests with prompt=none by itself")

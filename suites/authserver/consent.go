@@ -201,6 +201,7 @@ var _ = suites.Register(suites.Check{
 	Since:    suites.V20250326,
 	Covers:   []string{"consent-shows-facts"},
 	Remedy:   "Show the client's name or id, the host of the redirect URI, the resource and the account: what a user needs to notice that something is wrong.",
+	Needs:    []suites.Need{aScreen},
 	Faults:   []fault.Fault{fault.ConsentHidesClient, fault.ConsentHidesTarget, fault.ConsentHidesResource, fault.ConsentHidesUser},
 	Specs: func(d *probes.Deployment) {
 		shown := probes.Start(d, d.ShowConsent)

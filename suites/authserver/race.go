@@ -146,10 +146,11 @@ var _ = suites.Register(suites.Check{
 	Covers:   []string{"race-one-time-artifacts"},
 	Remedy:   "Use up the transaction of a consent page, and the jti of an assertion, in one atomic step.",
 	Needs:    []suites.Need{suites.SecondClient},
-	Faults:   []fault.Fault{fault.ConsentRaces, fault.AssertionRaces},
+	Faults:   []fault.Fault{fault.ConsentRaces, fault.AssertionRaces, fault.ParRaces, fault.DeviceRaces},
 	Specs: func(d *probes.Deployment) {
 		consent := probes.StartLast(d, d.RaceConsent)
 		assertion := probes.StartLast(d, d.RaceAssertion)
+		push, device := probes.StartLast(d, d.RacePush), probes.StartLast(d, d.RaceDevice)
 
 		It("a consent form", func(ctx SpecContext) {
 			r, err := consent.Await(ctx)
@@ -172,6 +173,28 @@ var _ = suites.Register(suites.Check{
 				suites.NotApplicable("client assertions are not remembered; as-assertion-replay judges that")
 			}
 			Expect(len(r.Issued)).To(BeNumerically("<=", 1), "one client assertion that came several times at once authenticated %d requests", len(r.Issued))
+		})
+		It("a pushed request", func(ctx SpecContext) {
+			r, err := push.Await(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			switch {
+			case !r.Offered:
+				suites.NotApplicable("the authorization server takes no pushed requests, or only one browser can be under way")
+			case r.Open != nil:
+				suites.NotApplicable("request URIs can be used again; as-par-single-use judges that")
+			}
+			Expect(len(r.Issued)).To(BeNumerically("<=", 1), "one request URI that several browsers came with at once led to %d codes that redeem", len(r.Issued))
+		})
+		It("a device code", func(ctx SpecContext) {
+			r, err := device.Await(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			switch {
+			case !r.Offered:
+				suites.NotApplicable("no device can be connected")
+			case r.Open != nil:
+				suites.NotApplicable("device codes can be used again; as-device-polling judges that")
+			}
+			Expect(len(r.Issued)).To(BeNumerically("<=", 1), "one device code that was polled with several times at once gave %d access tokens", len(r.Issued))
 		})
 	},
 })

@@ -16,6 +16,12 @@ func aBrowser(_ context.Context, d *probes.Deployment) (bool, string) {
 	return d.RunsScripts(), "a browser: nothing else runs scripts or shows frames"
 }
 
+// aScreen needs a user agent that knows what a page shows: markup alone may hide
+// what it says, and show what scripts and style sheets add.
+func aScreen(_ context.Context, d *probes.Deployment) (bool, string) {
+	return d.RunsScripts(), "a browser: nothing else knows what a page shows to its user"
+}
+
 var _ = suites.Register(suites.Check{
 	ID:       "as-pages-not-framed",
 	Title:    "Other sites cannot show the authorization server's pages in a frame",

@@ -152,6 +152,7 @@ var _ = suites.Register(suites.Check{
 		}
 
 		It("before the login", judge(func(c *probes.Carried) *probes.Attempt { return c.Login }))
+		It("after the login", judge(func(c *probes.Carried) *probes.Attempt { return c.Consent }))
 	},
 })
 
@@ -167,7 +168,7 @@ var _ = suites.Register(suites.Check{
 	Covers:   []string{"authz-transaction-isolation"},
 	Remedy:   "Give each authorization request a state of its own that its pages name, not one per session.",
 	Needs:    []suites.Need{suites.SecondClient},
-	Faults:   []fault.Fault{fault.TransactionPerBrowser},
+	Faults:   []fault.Fault{fault.TransactionPerBrowser, fault.TransactionScopeLatest},
 	Specs: func(d *probes.Deployment) {
 		mixed := probes.Start(d, d.MixTransactions)
 
@@ -176,6 +177,16 @@ var _ = suites.Register(suites.Check{
 			a := m.Approved.Authorization
 			if a.Redirected() && a.Code != "" {
 				Expect(a.AnsweredAt(m.First.RedirectURI)).To(BeTrue(), "the page of one client was approved, and the code went to %s", a.To())
+			}
+		})
+		It("nor what the other asked for", func(ctx SpecContext) {
+			m := onSession(ctx, mixed)
+			if !m.Approved.Issued() || m.Narrow == nil {
+				suites.NotApplicable("no token was issued, or all requests are for the same")
+			}
+			granted, _ := m.Approved.Tokens.Scopes()
+			for _, scope := range granted {
+				Expect(m.Narrow).To(ContainElement(scope), "the page of one request was approved, and a scope of the other was granted")
 			}
 		})
 	},
@@ -307,6 +318,9 @@ var _ = suites.Register(suites.Check{
 		It("by what they load", func(ctx SpecContext) {
 			o, err := visit.Await(ctx)
 			Expect(err).NotTo(HaveOccurred())
+			if len(o.Landing.Loads) == 0 && !d.RunsScripts() {
+				suites.NotApplicable("the markup of the pages names nothing of other sites, and what style sheets and scripts load only a browser shows")
+			}
 			Expect(o.Landing.Loads).To(BeEmpty(), "the pages load from other sites")
 		})
 	},

@@ -84,6 +84,14 @@ func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
 	}
 	report := &reports.Report{Seed: o.Seed, Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: "none", Start: time.Now()}
 	traces, troubles := o.collect(ctx, o.needed(checks))
+	grid := o.judge(report, checks, traces, troubles)
+	report.Interrupted = ctx.Err() != nil
+	report.Took = time.Since(report.Start)
+	return report, grid, nil
+}
+
+// judge fills the report with what the checks say of the traces.
+func (o *Options) judge(report *reports.Report, checks []*Check, traces map[string]*Trace, troubles map[string]error) Grid {
 	grid := Grid{}
 	for id, t := range traces {
 		t.Declared = o.Declared[id]
@@ -105,9 +113,7 @@ func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
 			o.Settled(r)
 		}
 	}
-	report.Interrupted = ctx.Err() != nil
-	report.Took = time.Since(report.Start)
-	return report, grid, nil
+	return grid
 }
 
 func chosen(ids []string) ([]*Check, error) {
@@ -217,7 +223,7 @@ func (c *Check) result(r suites.Revision, in []*Situation, verdicts map[string]V
 		f := reports.Facet{Title: "before a deployment that " + s.Doc, Situation: s.ID}
 		v, judged := verdicts[s.ID]
 		if !judged {
-			v = Verdict{Outcome: reports.Inconclusive, Message: "the client could not be started: " + errorText(troubles[s.ID])}
+			v = Verdict{Outcome: reports.Inconclusive, Message: errorText(troubles[s.ID])}
 		} else {
 			result.Took = max(result.Took, traces[s.ID].Exit.Took)
 		}
@@ -256,9 +262,13 @@ func settle(r *reports.Result) {
 	}
 }
 
+// errorText says why a situation was not judged.
 func errorText(err error) string {
-	if err == nil {
+	switch {
+	case err == nil:
 		err = errors.New("the run ended before")
+	case errors.Is(err, errUntried):
+		return err.Error()
 	}
-	return err.Error()
+	return "the client could not be started: " + err.Error()
 }

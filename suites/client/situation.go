@@ -110,4 +110,6 @@ type Lab struct {
 	Moves bool
 	// OtherFront is Front of the second deployment.
 	OtherFront func(s *Stage, party reference.Party, next http.Handler) http.Handler
+	// Grounds are where the deployments are reached; nil: they listen for themselves.
+	Grounds *Grounds
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/mcpassay/mcpassay/probes/launch"
 	"github.com/mcpassay/mcpassay/reference"
 )
 
@@ -17,8 +18,11 @@ type Stage struct {
 	Server *reference.Server
 	Other  *reference.Server // a second deployment, behind the same resource server's name; nil if the situation has none
 
+	quirks []quirk // that chance has drawn
+
 	mu   sync.Mutex
 	seen []*reference.Observation
+	kept int // bytes of them, about
 }
 
 // The parties of a second deployment, as they appear in a trace.
@@ -35,6 +39,8 @@ func (s *Stage) observe(x *reference.Observation) {
 	defer s.mu.Unlock()
 	if len(s.seen) < maxSeen {
 		s.seen = append(s.seen, x)
+		s.kept += weight(x)
+		s.Lab.Grounds.heard(weight(x))
 	}
 }
 
@@ -59,6 +65,9 @@ func (s *Stage) begin() error {
 	s.Lab.Observe = s.observe
 	s.Lab.Around = s.around(s.Lab.Front)
 	var err error
+	if s.Lab.Site, err = s.site(); err != nil {
+		return err
+	}
 	if s.Server, err = reference.Start(s.Lab.Options); err != nil {
 		return err
 	}
@@ -69,8 +78,12 @@ func (s *Stage) begin() error {
 	if err != nil {
 		return err
 	}
+	site, err := s.site()
+	if err != nil {
+		return err
+	}
 	s.Other, err = reference.Start(reference.Options{
-		Host: s.Lab.Host, Origin: endpoint.Scheme + "://" + endpoint.Host, ForClients: s.Lab.ForClients, Around: s.around(s.Lab.OtherFront),
+		Host: s.Lab.Host, Site: site, Users: s.Lab.Users, Origin: endpoint.Scheme + "://" + endpoint.Host, ForClients: s.Lab.ForClients, Around: s.around(s.Lab.OtherFront),
 		Observe: func(x *reference.Observation) {
 			switch x.Party {
 			case reference.PartyAuthServer:
@@ -100,23 +113,39 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
+	s := o.shape(in)
+	defer func() { err = errors.Join(err, s.end()) }()
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	offer := o.offer(s, in)
+	exit, err := o.Client.Connect(ctx, offer)
+	if err != nil {
+		return nil, err
+	}
+	return s.trace(in, offer, exit), nil
+}
+
+// shape makes the stage of a situation, as far as it can be made before it begins.
+func (o *Options) shape(in *Situation) *Stage {
 	s := &Stage{Lab: &Lab{Revision: o.Revision, Options: reference.Options{
 		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision)},
 	}}}
 	if in.Shape != nil {
 		in.Shape(s.Lab)
 	}
-	quirks := o.draw(in)
-	for _, q := range quirks {
+	s.quirks = o.draw(in)
+	for _, q := range s.quirks {
 		s.Lab.stand(q.front())
 	}
 	for i := range s.Lab.Clients {
 		s.Lab.Clients[i].RedirectURIs = slices.Concat(s.Lab.Clients[i].RedirectURIs, o.Redirects)
 	}
-	defer func() { err = errors.Join(err, s.end()) }()
-	if err := s.begin(); err != nil {
-		return nil, err
-	}
+	return s
+}
+
+// offer is what the client is told of a stage that has begun.
+func (o *Options) offer(s *Stage, in *Situation) Offer {
 	offer := Offer{URL: s.Server.ResourceServer.Endpoint(), Contract: in.contract(), Situation: in.ID, Revision: o.Revision}
 	if in.Context != nil {
 		offer.Context = in.Context(s)
@@ -125,16 +154,17 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 			offer.Context["issuer"] = s.Server.AuthServer.Issuer() // credentials belong to one
 		}
 	}
-	exit, err := o.Client.Connect(ctx, offer)
-	if err != nil {
-		return nil, err
-	}
-	trace = &Trace{
-		Situation: in, Revision: o.Revision, Resource: offer.URL, Issuer: s.Server.AuthServer.Issuer(),
-		Layout: s.Lab.Layout, Quirks: idsOf(quirks), Context: offer.Context, Exit: exit, Seen: s.sightings(),
+	return offer
+}
+
+// trace is what was seen of the client so far.
+func (s *Stage) trace(in *Situation, offer Offer, exit *launch.Exit) *Trace {
+	trace := &Trace{
+		Situation: in, Revision: offer.Revision, Resource: offer.URL, Issuer: s.Server.AuthServer.Issuer(),
+		Layout: s.Lab.Layout, Quirks: idsOf(s.quirks), Context: offer.Context, Exit: exit, Seen: s.sightings(),
 	}
 	if s.Other != nil {
 		trace.OtherIssuer = s.Other.AuthServer.Issuer()
 	}
-	return trace, nil
+	return trace
 }

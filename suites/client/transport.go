@@ -187,7 +187,9 @@ func elsewhere(id, doc, host string) *Situation {
 				if err != nil {
 					panic(err) // it is ours
 				}
-				target.Host = net.JoinHostPort(host, target.Port())
+				if !s.Lab.Grounds.named() {
+					target.Host = net.JoinHostPort(host, target.Port())
+				}
 				http.Redirect(w, r, target.String(), http.StatusTemporaryRedirect)
 			})
 		},

@@ -25,7 +25,10 @@ func machineServed(ctx context.Context, d *probes.Deployment) (bool, string) {
 
 // machineCheck is a check on how tokens without a user are taken.
 func machineCheck(c suites.Check) suites.Check {
-	c.Role, c.Area, c.Since = suites.RS, suites.ClientCredentials, suites.V20250326
+	c.Role, c.Area = suites.RS, suites.ClientCredentials
+	if c.Since == "" {
+		c.Since = suites.V20250326
+	}
 	c.Needs = append([]suites.Need{machineServed}, c.Needs...)
 	return c
 }
@@ -108,6 +111,7 @@ var _ = suites.Register(machineCheck(suites.Check{
 	Level:    suites.Should,
 	Severity: suites.Info,
 	Cites:    []suites.Cite{{Doc: "MCP OAuth client credentials extension", Section: "Capabilities"}},
+	Since:    suites.V20260728, // which brought server/discover
 	Covers:   []string{"rs-cc-advertises-extension"},
 	Remedy:   "List " + machineExtension + " under extensions in the capabilities that server/discover returns.",
 	Faults:   []fault.Fault{fault.MachineExtensionHidden},
@@ -115,11 +119,6 @@ var _ = suites.Register(machineCheck(suites.Check{
 		discovered := probes.Start(d, d.Discover)
 
 		It("among its extensions", func(ctx SpecContext) {
-			era, err := d.Era(ctx)
-			Expect(err).NotTo(HaveOccurred())
-			if !era.IsModern() {
-				suites.NotApplicable("the server speaks %s, which has no server/discover", era.Version)
-			}
 			answer, err := discovered.Await(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			var result struct {
