@@ -64,12 +64,9 @@ var mcpRemotePins = map[string]shippingPin{
 
 // @modelcontextprotocol/inspector 2.12.0.
 var inspectorPins = map[string]shippingPin{
-	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
-	"client-gets-through": {
-		reports.Fail, []string{"configured-client", "configured-client-beside-registration"},
-		"it asks for every scope that the resource lists, rather than those of the challenge, and is refused one that it may not have",
-	},
-	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised"}, lenientOnPKCE},
+	"client-cimd-supported":            {reports.Warn, []string{"document-clients"}, noDocument},
+	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised", "agent-identity-no-pkce"}, lenientOnPKCE},
+	"client-copes-with-irregularities": {reports.Warn, []string{"static-cimd-bad-day"}, noSecondTry},
 	"client-scope-from-challenge": {
 		reports.Warn, []string{"sound"}, "the challenge names notes.read, and it asks for every scope that the resource lists",
 	},
