@@ -162,7 +162,7 @@ func (t *Trace) cell() Cell {
 		return CellNotReached
 	case t.Situation.Ends == Works && t.Served():
 		return CellWorks
-	case t.declined():
+	case t.declined(), t.stopped():
 		return CellRefuses
 	case t.Situation.Ends == Works:
 		return CellGivesUp

@@ -110,6 +110,21 @@ func (t *Trace) Served() bool {
 	return false
 }
 
+// stopped tells whether the client stopped where it may.
+func (t *Trace) stopped() bool { return t.Situation.MayRefuse != nil && t.Situation.MayRefuse(t) }
+
+// usesToken tells whether the client came to the MCP server again after it was given
+// an access token.
+func (t *Trace) usesToken() bool {
+	for _, given := range t.TokenRequests() {
+		if given.text("access_token") != "" {
+			calls := t.Calls()
+			return len(calls) > 0 && calls[len(calls)-1].At.After(given.At)
+		}
+	}
+	return false
+}
+
 // basic are the credentials of HTTP Basic authentication.
 func (r *Request) basic() (id, secret string, ok bool) {
 	id, secret, ok = (&http.Request{Header: r.Header}).BasicAuth()
