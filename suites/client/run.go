@@ -137,7 +137,7 @@ func (o *Options) collect(ctx context.Context, in []*Situation) (map[string]*Tra
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	turns := make(chan struct{}, max(cmp.Or(o.Concurrency, DefaultConcurrency), 1))
-	for _, s := range in {
+	for _, s := range slowFirst(in) {
 		turns <- struct{}{}
 		all.Go(func() {
 			defer func() { <-turns }()

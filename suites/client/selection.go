@@ -40,6 +40,22 @@ func (o *Options) situations(c *Check) []*Situation {
 	return slices.DeleteFunc(in, func(s *Situation) bool { return !slices.Contains(o.Profiles, s.Profile) })
 }
 
+// slowFirst has situations that take long begin before the others, which then run
+// beside them.
+func slowFirst(in []*Situation) []*Situation {
+	sorted := slices.Clone(in)
+	slices.SortStableFunc(sorted, func(a, b *Situation) int {
+		switch slow := a.Slow || a.Chance; {
+		case slow == (b.Slow || b.Chance):
+			return 0
+		case slow:
+			return -1
+		}
+		return 1
+	})
+	return sorted
+}
+
 // needed are the situations of the checks, each once.
 func (o *Options) needed(checks []*Check) []*Situation {
 	var all []*Situation
