@@ -28,10 +28,11 @@ mutants:
 variants:
 	go test ./suites -count=1 -timeout 20m -run TestVariants -v
 
-## bench: Ginkgo's cost, the run against its longest chain, code flows per second, memory
+## bench: Ginkgo's cost, the run against its longest chain, code flows per second, memory, clients' situations
 bench: browser
 	go test ./probes/... -run '^$$' -bench . -benchtime 3s -timeout 10m
 	go test ./suites -run '^$$' -bench . -benchtime 1x -timeout 20m
+	go test ./suites/client -run '^$$' -bench . -benchtime 3x -timeout 20m
 
 ## lint: golangci-lint, built from source into $(BIN)
 lint: $(LINT)

@@ -38,7 +38,8 @@ type Situation struct {
 	Cell     Cell   `json:"cell"`
 	Ended    string `json:"ended,omitempty"` // how the client did
 
-	Quirks []string `json:"quirks,omitempty"` // ids of what chance drew
+	Quirks   []string `json:"quirks,omitempty"`   // ids of what chance drew
+	Declared string   `json:"declared,omitempty"` // why the client refuses here on purpose, as its maker says
 
 	Took             time.Duration `json:"took_ns"`
 	Exchanges        int           `json:"exchanges"`
@@ -57,6 +58,9 @@ func (s *Situation) Record(exchanges []*wire.Exchange) {
 	}
 	if len(s.Quirks) > 0 {
 		fmt.Fprintf(&b, "quirks    %s\n", line(strings.Join(s.Quirks, ", "), 300))
+	}
+	if s.Declared != "" {
+		fmt.Fprintf(&b, "declared  %s\n", line(s.Declared, 300))
 	}
 	for i, x := range exchanges {
 		if x == nil {
@@ -156,6 +160,9 @@ func (g *gridTable) group(heading string, situations []*Situation) {
 		told := s.Title
 		if len(s.Quirks) > 0 {
 			told += " (" + strings.Join(s.Quirks, ", ") + ")"
+		}
+		if s.Declared != "" {
+			told += " (declared: " + s.Declared + ")"
 		}
 		fmt.Fprintf(&g.b, "%-*s  %s%s", g.idWidth, line(s.ID, gridID), g.style.paint(s.Cell.hue(), cell), pad)
 		for i, l := range wrap(line(told, 300), max(room, 20)) {

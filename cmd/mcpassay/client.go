@@ -19,14 +19,15 @@ import (
 type clientCommand struct {
 	Command []string `arg:"" passthrough:"" optional:"" help:"Command line of the client, after --. The URL of the MCP server becomes its last argument."`
 
-	Spec        string        `default:"2026-07-28" enum:"2025-03-26,2025-06-18,2025-11-25,2026-07-28" help:"Revision of MCP that the deployments speak (default: ${default})."`
-	Check       []string      `placeholder:"ID" help:"Check to make; repeatable. Default: all."`
-	Timeout     time.Duration `default:"30s" help:"How long the client may take in one situation (default: ${default})."`
-	Profile     []string      `placeholder:"NAME" help:"Only put the client before deployments of this shape; repeatable: ${profiles}."`
-	Seed        *uint64       `placeholder:"N" help:"Draw the quirks that are left to chance from this seed. Default: another one each time, which the report names."`
-	Concurrency int           `default:"2" help:"Situations at once (default: ${default})."`
-	Strict      bool          `help:"Warnings fail the gate."`
-	OnServer    bool          `help:"The client runs on a server, for others: it is to leave internal addresses alone, but for the host of the MCP server itself."`
+	Spec        string            `default:"2026-07-28" enum:"2025-03-26,2025-06-18,2025-11-25,2026-07-28" help:"Revision of MCP that the deployments speak (default: ${default})."`
+	Check       []string          `placeholder:"ID" help:"Check to make; repeatable. Default: all."`
+	Timeout     time.Duration     `default:"30s" help:"How long the client may take in one situation (default: ${default})."`
+	Profile     []string          `placeholder:"NAME" help:"Only put the client before deployments of this shape; repeatable: ${profiles}."`
+	Seed        *uint64           `placeholder:"N" help:"Draw the quirks that are left to chance from this seed. Default: another one each time, which the report names."`
+	Refuses     map[string]string `placeholder:"SITUATION=WHY" mapsep:"none" help:"The client does not go on in this situation, on purpose: it is stricter than it need be. Repeatable; the report says so."`
+	Concurrency int               `default:"2" help:"Situations at once (default: ${default})."`
+	Strict      bool              `help:"Warnings fail the gate."`
+	OnServer    bool              `help:"The client runs on a server, for others: it is to leave internal addresses alone, but for the host of the MCP server itself."`
 
 	Shipping shippingFlags `embed:"" group:"Clients that were not written for tests:"`
 
@@ -69,7 +70,7 @@ func (c *clientCommand) Run(out *output) error {
 		started = &shipping{shippingFlags: &c.Shipping, line: name, timeout: c.Timeout, visit: visit}
 	}
 	options := client.Options{
-		Client: started, Redirects: c.Shipping.RedirectURI, Attended: c.Shipping.UserAgent == inBrowser, Name: name, Revision: suites.Revision(c.Spec), Only: c.Check, Profiles: c.Profile, Seed: c.seed(), Concurrency: c.Concurrency,
+		Client: started, Redirects: c.Shipping.RedirectURI, Attended: c.Shipping.UserAgent == inBrowser, Name: name, Revision: suites.Revision(c.Spec), Only: c.Check, Profiles: c.Profile, Declared: c.Refuses, Seed: c.seed(), Concurrency: c.Concurrency,
 		Tool: versionLine(), Hosted: c.OnServer, Authority: authority,
 	}
 	checks, err := options.Checks()

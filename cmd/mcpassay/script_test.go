@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mcpassay": main, "testclient": testClient})
+	testscript.Main(m, map[string]func(){"mcpassay": main, "testclient": testClient, "browserclient": browserClient})
 }
 
 // TestScripts types commands as a user does: see testdata/script.

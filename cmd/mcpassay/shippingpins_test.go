@@ -9,6 +9,8 @@ const (
 	noDocument    = "it has no metadata document and registers dynamically, although the server reads documents"
 	noProxyAsked  = "Node.js 20 asks no proxy of its environment, so that nobody sees what it sends to other machines"
 	readWhole     = "it reads documents to their end, of whatever size: all 64 MB were taken"
+	textAsPointer = "it takes the text within the quoted error_description for a parameter, and asks for the URL with the quotation mark at its end: 404, and it goes on to endpoints that the server does not have"
+	noSecondTry   = "it takes the 503, or the 500, for the end"
 	stateIgnored  = "its callback reads the code alone: a token request with that code followed"
 	firstOnly     = "it takes the first of authorization_servers: after two 404 it tried /register there, and nothing went to the second"
 	guesses       = "it falls back to the default endpoints of 2025-03-26 at whatever issuer has no metadata: it registered and asked for a code there"
@@ -54,6 +56,11 @@ var aiSDKPins = map[string]shippingPin{
 		"it compares iss if there is one, and never asks whether it was promised: the tool was called",
 	},
 	"client-step-up-attempted": {reports.Warn, []string{"step-up"}, noStepUpAsked},
+	"client-resource-in-authorization": {
+		reports.Fail, []string{"phantom-token", "phantom-token-pointer-in-description"},
+		"it drops the slash that the resource in the metadata ends with",
+	},
+	"client-copes-with-irregularities": {reports.Warn, []string{"agent-identity-bad-day", "static-cimd-bad-day"}, noSecondTry},
 }
 
 // mcp-remote 0.15.1.
@@ -69,11 +76,17 @@ var mcpRemotePins = map[string]shippingPin{
 	},
 	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-gets-through": {
-		reports.Fail, []string{"configured-client", "configured-client-beside-registration", "step-up", "step-up-unlisted"},
-		"an error response to its callback, invalid_scope, ends it: it adds offline_access, which the configured client may not have; and it registers for notes.read alone, so that the scope of the step-up is not for it",
+		reports.Fail, []string{"phantom-token-pointer-in-description", "step-up", "step-up-unlisted"},
+		textAsPointer + "; and it registers for notes.read alone, so that the scope of the step-up is not for it: invalid_scope",
 	},
-	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised"}, lenientOnPKCE},
-	"client-state-verified":            {reports.Warn, []string{"state-dropped"}, stateIgnored},
+	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised", "agent-identity-no-pkce"}, lenientOnPKCE},
+	"client-resource-in-authorization": {
+		reports.Fail, []string{"resource-as"}, "it adds a slash to the resource in the metadata, which is an origin without one",
+	},
+	"client-refused-tokens-end": {
+		reports.Inconclusive, []string{"resource-as-scope-401"}, "it comes to no token there, since it asks for the resource with a slash",
+	},
+	"client-state-verified": {reports.Warn, []string{"state-dropped"}, stateIgnored},
 }
 
 // @modelcontextprotocol/inspector 2.12.0.
@@ -83,12 +96,9 @@ var inspectorPins = map[string]shippingPin{
 	"client-challenge-authoritative": {
 		reports.Fail, []string{"scope-unlisted"}, "the challenge names notes.read, and it asks for what the resource lists instead",
 	},
-	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
-	"client-gets-through": {
-		reports.Fail, []string{"configured-client", "configured-client-beside-registration"},
-		"it asks for every scope that the resource lists, rather than those of the challenge, and is refused one that it may not have",
-	},
-	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised"}, lenientOnPKCE},
+	"client-cimd-supported":            {reports.Warn, []string{"document-clients"}, noDocument},
+	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised", "agent-identity-no-pkce"}, lenientOnPKCE},
+	"client-copes-with-irregularities": {reports.Warn, []string{"static-cimd-bad-day"}, noSecondTry},
 	"client-scope-from-challenge": {
 		reports.Warn, []string{"sound"}, "the challenge names notes.read, and it asks for every scope that the resource lists",
 	},
@@ -103,15 +113,16 @@ var sdkExamplePins = map[string]shippingPin{
 	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
 	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
 	"client-gets-through": {
-		reports.Fail, []string{"token-dies-without-refresh"},
-		"in the middle of a call it sends the user to the authorization server, and waits for his answer only when it connects",
+		reports.Fail, []string{"phantom-token-pointer-in-description", "token-dies-without-refresh"},
+		textAsPointer + "; in the middle of a call it sends the user to the authorization server, and waits for his answer only when it connects",
 	},
 	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-asm-issuer-validated": {
-		reports.Fail, []string{"metadata-issuer-foreign"},
+		reports.Fail, []string{"metadata-issuer-foreign", "phantom-token-issuer-differs"},
 		"the SDK compares no issuer with the URL that the metadata came from: it registered and asked for a code",
 	},
-	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised"}, lenientOnPKCE},
+	"client-copes-with-irregularities": {reports.Warn, []string{"phantom-token-bad-day", "agent-identity-bad-day", "resource-as-bad-day"}, noSecondTry},
+	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised", "agent-identity-no-pkce"}, lenientOnPKCE},
 	"client-state-fresh":               {reports.Warn, nil, "its provider has no state method, and the SDK sends state only if there is one"},
 	"client-step-up-attempted":         {reports.Warn, []string{"step-up"}, noStepUpAsked},
 	"client-registration-priority":     {reports.Inconclusive, []string{"configured-client-beside-registration"}, byHandOnly},

@@ -26,6 +26,9 @@ type Check struct {
 	Beside       []*Situation        // that Judge looks at as well, with Trace.in
 	Judge        func(*Trace) Verdict
 
+	// Tolerance says that the check fails only on clients that refuse what they
+	// need not. Those may declare that they do so on purpose.
+	Tolerance bool
 	// Consequence says that whatever else went wrong in a situation makes this
 	// check fail there as well: then it is blocked by that.
 	Consequence bool

@@ -156,7 +156,7 @@ var _ = Register(Check{
 	ID: "client-asm-both-mechanisms", Title: "OpenID Connect discovery will do where there is nothing else", Area: suites.Discovery,
 	Level: suites.Must, Severity: suites.Low, Since: suites.V20251125, Cites: []suites.Cite{{Doc: spec, Section: auth}},
 	Covers: []string{"client-asm-both-mechanisms"}, Remedy: "Try RFC 8414 metadata first and OpenID Connect discovery then.",
-	In: []*Situation{openIDOnly}, Defects: []testclient.Defect{testclient.OpenIDIgnored},
+	In: []*Situation{openIDOnly}, Defects: []testclient.Defect{testclient.OpenIDIgnored}, Tolerance: true,
 	Judge: func(t *Trace) Verdict {
 		switch {
 		case len(t.resourceMetadata()) == 0:

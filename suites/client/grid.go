@@ -28,6 +28,9 @@ func settings(traces map[string]*Trace) []reports.Situation {
 		t := traces[id]
 		s := t.Situation.described()
 		s.Quirks = t.Quirks
+		if t.declined() {
+			s.Declared = t.Declared
+		}
 		s.Cell, s.Took, s.Ended = t.cell(), t.Exit.Took, strings.TrimLeft(t.ended(), ":, ")
 		s.Record(t.evidence())
 		all = append(all, s)

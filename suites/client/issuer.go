@@ -76,7 +76,7 @@ var _ = Register(Check{
 	ID: "client-proceeds-without-iss", Title: "Without iss and without a promise of it the client goes on", Area: suites.IssuerCheck,
 	Level: suites.Must, Severity: suites.Low, Cites: []suites.Cite{{Doc: "RFC 9207", Section: "2.4"}},
 	Covers: []string{"client-proceeds-without-iss"}, Remedy: "Require iss only of servers whose metadata promises it.",
-	In: []*Situation{issUnpromised}, Defects: []testclient.Defect{testclient.IssRequired},
+	In: []*Situation{issUnpromised}, Defects: []testclient.Defect{testclient.IssRequired}, Tolerance: true,
 	Judge: func(t *Trace) Verdict {
 		switch {
 		case !t.sentCode():

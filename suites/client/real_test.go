@@ -73,8 +73,10 @@ type pin struct {
 // sdkPins hold on every wire that the check binds on.
 var sdkPins = map[string]pin{
 	"client-gets-through": {
-		reports.Fail, []string{"odd-challenge"},
-		"it takes a parameter with white space before its equals sign, which RFC 9110 allows in section 11.2, for another challenge, and finds no resource_metadata",
+		reports.Fail, []string{"odd-challenge", "open-dcr", "phantom-token-pointer-in-description"},
+		"it takes a parameter with white space before its equals sign, which RFC 9110 allows in section 11.2, for another challenge, and finds no resource_metadata; " +
+			"it keeps the slash at the end of an issuer, which RFC 8414 removes in section 3.1, and asks for /.well-known/oauth-authorization-server/: 404; " +
+			"and so it does with a resource at the root of its origin, asks for /.well-known/oauth-protected-resource/, and does not take the metadata that it finds without the slash",
 	},
 	"client-documents-bounded": {
 		reports.Warn, []string{"drip-fed-metadata"},
@@ -137,7 +139,7 @@ func TestSDKClient(t *testing.T) {
 		}
 		for i := range report.Results {
 			r := &report.Results[i]
-			p, pinned := sdkPins[r.ID]
+			p, pinned := sdkPin(r.ID, revision)
 			pinned = pinned && Find(r.ID).situations(revision) != nil
 			switch {
 			case !slices.ContainsFunc(Find(r.ID).situations(revision), knows) && r.Outcome != reports.NotApplicable:
@@ -155,7 +157,7 @@ func TestSDKClient(t *testing.T) {
 			if !knows(Situations()[slices.IndexFunc(Situations(), func(s *Situation) bool { return s.ID == id })]) {
 				odd = cell != CellNotReached
 			}
-			if pinned := slices.Contains(sdkOddities, id); odd != pinned {
+			if pinned := slices.Contains(sdkOddities, id) || sdkStops(id, revision); odd != pinned {
 				t.Errorf("%s: %s: %s", revision, id, cell)
 			}
 		}

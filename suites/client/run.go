@@ -68,14 +68,15 @@ func (o *Offer) Variables() ([]string, error) {
 // Options say what to judge.
 type Options struct {
 	Client      Client
-	Redirects   []string        // redirect URIs of the client, for where an operator is to register it
-	Attended    bool            // somebody signs in and agrees: the deployments show their pages
-	Name        string          // of the client, for the report
-	Revision    suites.Revision // default: the newest
-	Only        []string        // ids of checks; empty: all
-	Profiles    []string        // ids of those whose situations the client is put in; empty: all situations
-	Seed        uint64          // of the quirks that are left to chance
-	Concurrency int             // situations at once; default 2
+	Redirects   []string          // redirect URIs of the client, for where an operator is to register it
+	Attended    bool              // somebody signs in and agrees: the deployments show their pages
+	Name        string            // of the client, for the report
+	Revision    suites.Revision   // default: the newest
+	Only        []string          // ids of checks; empty: all
+	Profiles    []string          // ids of those whose situations the client is put in; empty: all situations
+	Declared    map[string]string // situations in which the client refuses on purpose, and why
+	Seed        uint64            // of the quirks that are left to chance
+	Concurrency int               // situations at once; default DefaultConcurrency
 	Tool        string
 	Settled     func(reports.Result)
 
@@ -83,6 +84,9 @@ type Options struct {
 	Authority *certs.Authority      // issues the certificates of deployments that speak https; nil: one for each
 	Documents reference.DocumentLab // where the client's own document and pages may be, beside the public network
 }
+
+// DefaultConcurrency is how many situations a client is in at once, if nobody says.
+const DefaultConcurrency = 2
 
 // A Grid is how far a client got in each situation.
 type Grid map[string]Cell
@@ -112,6 +116,7 @@ func (o *Options) judge(report *reports.Report, checks []*Check, traces map[stri
 		t.others = traces
 	}
 	for id, t := range traces {
+		t.Declared = o.Declared[id]
 		grid[id] = t.cell()
 		report.Chain = max(report.Chain, t.Exit.Took)
 	}
@@ -153,8 +158,8 @@ func (o *Options) collect(ctx context.Context, in []*Situation) (map[string]*Tra
 	traces, troubles := map[string]*Trace{}, map[string]error{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	turns := make(chan struct{}, max(cmp.Or(o.Concurrency, 2), 1))
-	for _, s := range in {
+	turns := make(chan struct{}, max(cmp.Or(o.Concurrency, DefaultConcurrency), 1))
+	for _, s := range slowFirst(in) {
 		turns <- struct{}{}
 		all.Go(func() {
 			defer func() { <-turns }()
@@ -179,7 +184,7 @@ func (t *Trace) cell() Cell {
 		return CellNotReached
 	case t.Situation.Ends == Works && t.Served():
 		return CellWorks
-	case t.stopped():
+	case t.declined(), t.stopped():
 		return CellRefuses
 	case t.Situation.Ends == Works:
 		return CellGivesUp
@@ -200,6 +205,9 @@ func (c *Check) verdicts(in []*Situation, traces map[string]*Trace) map[string]V
 			}
 			if v.Outcome == reports.Fail && c.Level != suites.Must {
 				v.Outcome = reports.Warn
+			}
+			if t.declined() && (c.Tolerance && v.Outcome != reports.Pass || v.Outcome == reports.Inconclusive) {
+				v = notApplicable("the client declares that it refuses here: " + t.Declared)
 			}
 			all[s.ID] = v
 		}

@@ -13,6 +13,9 @@ func (o *Options) Checks() ([]*Check, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.checkDeclared(); err != nil {
+		return nil, err
+	}
 	for _, id := range o.Profiles {
 		if FindProfile(id) == nil {
 			return nil, fmt.Errorf("no profile is called %q", id)
@@ -35,6 +38,22 @@ func (o *Options) situations(c *Check) []*Situation {
 		return in
 	}
 	return slices.DeleteFunc(in, func(s *Situation) bool { return !slices.Contains(o.Profiles, s.Profile) })
+}
+
+// slowFirst has situations that take long begin before the others, which then run
+// beside them.
+func slowFirst(in []*Situation) []*Situation {
+	sorted := slices.Clone(in)
+	slices.SortStableFunc(sorted, func(a, b *Situation) int {
+		switch slow := a.Slow || a.Chance; {
+		case slow == (b.Slow || b.Chance):
+			return 0
+		case slow:
+			return -1
+		}
+		return 1
+	})
+	return sorted
 }
 
 // needed are the situations of the checks, each once.

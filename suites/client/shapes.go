@@ -12,7 +12,9 @@ import (
 
 // The shapes. None names its members after a product: others have the same.
 var (
-	phantomTokens = shapedLike("phantom-token", "with phantom tokens: opaque ones outside, a gateway that introspects them, and the MCP server at the root of its origin", profiled{
+	// Metadata has a path issuer and endpoints elsewhere, tokens are called bearer,
+	// and 401 names an error before there is a token.
+	phantomTokens = shapedLike("phantom-token", "with opaque tokens outside, which a gateway introspects, and the MCP server at the root of its origin", profiled{
 		shape: func(l *Lab) {
 			shaped(variant.PhantomTokens, variant.NoRefreshTokens)(l)
 			l.Layout = reference.Layout{Issuer: "/oauth/v2/oauth-anonymous", Root: true, Endpoints: map[string]string{
@@ -23,7 +25,8 @@ var (
 			l.stand(typeInLowerCase)
 		},
 	})
-	openRegistration = shapedLike("open-dcr", "that anybody registers with: an issuer that ends in a slash, OpenID Connect discovery only, resource metadata at the root, and challenges with an error of its own", profiled{
+	// There is OpenID Connect discovery only, and resource metadata at the root only.
+	openRegistration = shapedLike("open-dcr", "that registers anybody, with an issuer that ends in a slash and challenges of its own", profiled{
 		shape: func(l *Lab) {
 			shaped(variant.OIDCOnly, variant.RootMetadataOnly)(l)
 			l.Layout.Issuer = "/"
@@ -32,23 +35,19 @@ var (
 					x.Challenges = []string{`Bearer error="unauthorized", error_description="Authorization needed", resource_metadata="` + pointer + `"`}
 				}
 			}))
-			l.stand(at(reference.PartyResourceServer, "/mcp", func(_ *Stage, w http.ResponseWriter, r *http.Request, next http.Handler) {
-				if r.Method == http.MethodGet {
-					http.NotFound(w, r) // only POST has a route
-					return
-				}
-				next.ServeHTTP(w, r)
-			}))
 		},
 	})
-	agentIdentities = shapedLike("agent-identity", "with identities for agents: its issuer is the URL of the token endpoint, and metadata is found below that only", profiled{
+	// Metadata is found below the issuer's own URL only.
+	agentIdentities = shapedLike("agent-identity", "with identities for agents, whose issuer is the URL of its token endpoint", profiled{
 		shape: func(l *Lab) {
 			l.Layout = reference.Layout{Issuer: "/t/acme/oauth2/token", Appended: true, Endpoints: map[string]string{
 				"/authorize": "/t/acme/oauth2/authorize", "/token": "/t/acme/oauth2/token", "/register": "/t/acme/oauth2/dcr/register",
 			}}
 		},
 	})
-	resourceServers = shapedLike("resource-as", "with an authorization server per resource: the issuer names the resource, the endpoints do not, aud is a list, and the resource is an origin without a slash", profiled{
+	// The issuer names the resource, the endpoints do not, aud is a list, and the
+	// challenge says nothing of scopes.
+	resourceServers = shapedLike("resource-as", "with an authorization server for each resource, which is an origin without a slash", profiled{
 		shape: func(l *Lab) {
 			shaped(variant.AudienceArray)(l)
 			l.Layout = reference.Layout{Issuer: "/resources/res_4711", Root: true, Bare: true, Endpoints: map[string]string{
@@ -62,7 +61,8 @@ var (
 			}))
 		},
 	})
-	staticClients = shapedLike("static-cimd", "that registers nobody: clients are known by hand or by their documents, and only responses that succeed have iss", profiled{
+	// Only responses that succeed have iss.
+	staticClients = shapedLike("static-cimd", "that registers nobody and knows clients by hand or by their documents", profiled{
 		contract: "auth/pre-registration", context: configured,
 		shape: func(l *Lab) {
 			knownByDocument(l)

@@ -40,6 +40,9 @@ type Situation struct {
 	Base *Situation
 	// Chance draws quirks from the seed of the run.
 	Chance bool
+	// Slow says that the situation takes long however fast the client is, so that it
+	// begins before others.
+	Slow bool
 
 	// Contract is the name under which test fixtures know the situation. They
 	// exit on names they do not know, so a situation of ours that the contract

@@ -24,6 +24,7 @@ type Trace struct {
 	OtherIssuer string // of the second one, if there is one
 	Layout      reference.Layout
 	Quirks      []string // ids of what chance drew
+	Declared    string   // why the client refuses here on purpose; empty: nobody said that it does
 	Context     ContextOf
 	Exit        *launch.Exit
 	Seen        []*reference.Observation // in the order in which they were received
