@@ -109,7 +109,9 @@ func weight(x *reference.Observation) int {
 // Trace is what the client did so far. As nobody saw how it ended, it counts as
 // having ended well.
 func (v *Visit) Trace() *Trace {
-	return v.stage.trace(v.in, v.Offer, &launch.Exit{Took: time.Since(v.started)})
+	t := v.stage.trace(v.in, v.Offer, &launch.Exit{Took: time.Since(v.started)})
+	t.Unseen = true
+	return t
 }
 
 // A Sighting is a request that was seen, without the secrets in it. What the

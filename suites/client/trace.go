@@ -24,6 +24,7 @@ type Trace struct {
 	Quirks      []string // ids of what chance drew
 	Context     ContextOf
 	Exit        *launch.Exit
+	Unseen      bool                     // nobody saw how the client ended
 	Seen        []*reference.Observation // in the order in which they were received
 }
 
