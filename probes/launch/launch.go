@@ -39,6 +39,7 @@ type Exit struct {
 	Stopped  bool   // it was killed once it had done what it was started for
 	Left     bool   // it ended, and left processes running, which were killed
 	Output   string // of both streams, at most maxOutput bytes
+	Unheard  bool   // what it says cannot be read: it runs elsewhere
 	Took     time.Duration
 
 	Intercepted bool     // it was started with an opener that catches what it wants a browser to show

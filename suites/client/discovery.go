@@ -21,19 +21,19 @@ func shaped(variants ...variant.Variant) func(*Lab) {
 var (
 	wellKnownOnly = Declare(Situation{
 		ID: "prm-well-known", Doc: "has no resource_metadata in its challenge", Ends: Works,
-		Contract: "auth/metadata-var1", Shape: with(fault.PointerMissing),
+		Contract: "auth/metadata-var1", Since: suites.V20250618, Shape: with(fault.PointerMissing),
 	})
 	rootOnly = Declare(Situation{
 		ID: "prm-root", Doc: "publishes resource metadata at the root well-known URI only", Ends: Works,
-		Shape: shaped(variant.RootMetadataOnly),
+		Since: suites.V20250618, Shape: shaped(variant.RootMetadataOnly),
 	})
 	_ = Declare(Situation{
 		ID: "issuer-path", Doc: "has an issuer identifier with a path", Ends: Works,
-		Contract: "auth/metadata-var2", Shape: shaped(variant.PathIssuer),
+		Contract: "auth/metadata-var2", Since: suites.V20250618, Shape: shaped(variant.PathIssuer),
 	})
 	openIDOnly = Declare(Situation{
 		ID: "openid-only", Doc: "publishes only the OpenID Connect discovery document", Ends: Works,
-		Contract: "auth/metadata-var3", Shape: shaped(variant.OIDCOnly),
+		Contract: "auth/metadata-var3", Since: suites.V20251125, Shape: shaped(variant.OIDCOnly),
 	})
 	_ = Declare(Situation{
 		ID: "many-challenges", Doc: "sends several challenges on several header lines, Bearer not first", Ends: Works,
@@ -50,7 +50,7 @@ var (
 	_ = Declare(Situation{
 		ID: "audience-list", Doc: "issues tokens whose aud is a list", Ends: Works, Shape: shaped(variant.AudienceArray),
 	})
-	_ = Declare(Situation{
+	opaque = Declare(Situation{
 		ID: "opaque-tokens", Doc: "issues opaque access tokens", Ends: Works, Shape: shaped(variant.OpaqueTokens),
 	})
 	_ = Declare(Situation{
@@ -58,7 +58,7 @@ var (
 	})
 	foreignResource = Declare(Situation{
 		ID: "prm-other-resource", Doc: "publishes resource metadata that names a resource on another origin", Ends: Refuses,
-		Contract: "auth/resource-mismatch", Shape: with(fault.MetadataWrongResource),
+		Contract: "auth/resource-mismatch", Since: suites.V20250618, Shape: with(fault.MetadataWrongResource),
 		Reached:   func(t *Trace) bool { return len(t.resourceMetadata()) > 0 },
 		Proceeded: func(t *Trace) bool { return len(t.Authorizations())+len(t.Registrations()) > 0 },
 	})
@@ -68,7 +68,7 @@ var (
 // one's metadata, which is sound.
 var foreignPointer = Declare(Situation{
 	ID: "pointer-foreign", Doc: "points at the metadata of a resource on another origin", Ends: Refuses,
-	Contract: "auth/resource-mismatch", Shape: with(fault.PointerForeign),
+	Contract: "auth/resource-mismatch", Since: suites.V20250618, Shape: with(fault.PointerForeign),
 	Reached:   func(t *Trace) bool { return len(t.foreignMetadata()) > 0 },
 	Proceeded: func(t *Trace) bool { return slices.ContainsFunc(t.Authorizations(), t.misled) },
 })
@@ -86,7 +86,7 @@ func (t *Trace) foreignMetadata() []*Request {
 
 var _ = Register(Check{
 	ID: "client-foreign-metadata-refused", Title: "Metadata of another server is not used because a challenge points at it", Area: suites.Discovery,
-	Level: suites.Must, Severity: suites.High, Cites: []suites.Cite{{Doc: "RFC 9728", Section: "3.3"}, {Doc: "RFC 9728", Section: "7.3"}},
+	Level: suites.Must, Severity: suites.High, Since: suites.V20250618, Cites: []suites.Cite{{Doc: "RFC 9728", Section: "3.3"}, {Doc: "RFC 9728", Section: "7.3"}},
 	Covers: []string{"prm-client-foreign-metadata-url"},
 	Remedy: "Compare resource in the metadata with the URL that was called, wherever the metadata comes from.",
 	In:     []*Situation{foreignPointer}, Defects: []testclient.Defect{testclient.ResourceUnchecked},
@@ -114,7 +114,7 @@ func (t *Trace) resourceMetadata() []*Request {
 
 var _ = Register(Check{
 	ID: "client-prefers-header-url", Title: "The metadata that the challenge points at is fetched before any other", Area: suites.Discovery,
-	Level: suites.Must, Severity: suites.Low, Cites: []suites.Cite{{Doc: "RFC 9728", Section: "5.1"}, {Doc: spec, Section: auth}},
+	Level: suites.Must, Severity: suites.Low, Since: suites.V20250618, Cites: []suites.Cite{{Doc: "RFC 9728", Section: "5.1"}, {Doc: spec, Section: auth}},
 	Covers: []string{"client-prefers-header-url", "client-uses-prm"},
 	Remedy: "Use resource_metadata of the challenge; go to the well-known URIs only without it.",
 	In:     []*Situation{Sound, rootOnly}, Defects: []testclient.Defect{testclient.PointerIgnored},
@@ -136,7 +136,7 @@ var _ = Register(Check{
 
 var _ = Register(Check{
 	ID: "client-wellknown-fallback-order", Title: "Without a pointer the path-inserted well-known URI comes before the root one", Area: suites.Discovery,
-	Level: suites.Must, Severity: suites.Low, Cites: []suites.Cite{{Doc: "RFC 9728", Section: "3.1"}, {Doc: spec, Section: auth}},
+	Level: suites.Must, Severity: suites.Low, Since: suites.V20251125, Cites: []suites.Cite{{Doc: "RFC 9728", Section: "3.1"}, {Doc: spec, Section: auth}},
 	Covers: []string{"client-wellknown-fallback-order"},
 	Remedy: "Ask at /.well-known/oauth-protected-resource followed by the path of the MCP server, then without the path.",
 	In:     []*Situation{wellKnownOnly}, Defects: []testclient.Defect{testclient.RootFirst},
@@ -154,15 +154,15 @@ var _ = Register(Check{
 
 var _ = Register(Check{
 	ID: "client-asm-both-mechanisms", Title: "OpenID Connect discovery will do where there is nothing else", Area: suites.Discovery,
-	Level: suites.Must, Severity: suites.Low, Cites: []suites.Cite{{Doc: spec, Section: auth}},
+	Level: suites.Must, Severity: suites.Low, Since: suites.V20251125, Cites: []suites.Cite{{Doc: spec, Section: auth}},
 	Covers: []string{"client-asm-both-mechanisms"}, Remedy: "Try RFC 8414 metadata first and OpenID Connect discovery then.",
 	In: []*Situation{openIDOnly}, Defects: []testclient.Defect{testclient.OpenIDIgnored},
 	Judge: func(t *Trace) Verdict {
 		switch {
 		case len(t.resourceMetadata()) == 0:
 			return notReached("the client fetched no resource metadata")
-		case len(t.Authorizations()) == 0:
-			return fails("the client did not find the authorization endpoint")
+		case len(t.Authorizations())+len(t.Registrations()) == 0:
+			return fails("the client did not find the endpoints")
 		}
 		return passes()
 	},
@@ -170,7 +170,7 @@ var _ = Register(Check{
 
 var _ = Register(Check{
 	ID: "client-prm-resource-validated", Title: "Metadata of another resource is not used", Area: suites.Discovery,
-	Level: suites.Must, Severity: suites.High, Cites: []suites.Cite{{Doc: "RFC 9728", Section: "3.3"}},
+	Level: suites.Must, Severity: suites.High, Since: suites.V20250618, Cites: []suites.Cite{{Doc: "RFC 9728", Section: "3.3"}},
 	Covers: []string{"client-prm-resource-validated", "prm-client-resource-mismatch"},
 	Remedy: "Compare resource in the metadata with the URL of the MCP server, and stop if it names something else.",
 	In:     []*Situation{foreignResource, resourceIsName}, Defects: []testclient.Defect{testclient.ResourceUnchecked},

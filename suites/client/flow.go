@@ -51,6 +51,8 @@ var _ = Register(Check{
 		switch {
 		case len(t.Calls()) == 0:
 			return notReached("the client never came to the MCP server")
+		case t.stopped():
+			return notApplicable("the client stops here, which it may")
 		case !t.Served():
 			return fails("the client gave up before it got an answer%s", t.ended())
 		case !t.Exit.OK():

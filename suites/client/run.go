@@ -157,6 +157,8 @@ func (t *Trace) cell() Cell {
 		return CellNotReached
 	case t.Situation.Ends == Works && t.Served():
 		return CellWorks
+	case t.stopped():
+		return CellRefuses
 	case t.Situation.Ends == Works:
 		return CellGivesUp
 	case t.Situation.Proceeded != nil && t.Situation.Proceeded(t), t.Situation.Proceeded == nil && t.Served():

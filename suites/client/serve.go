@@ -107,11 +107,9 @@ func weight(x *reference.Observation) int {
 }
 
 // Trace is what the client did so far. As nobody saw how it ended, it counts as
-// having ended well.
+// having ended well; what it shows only its user knows.
 func (v *Visit) Trace() *Trace {
-	t := v.stage.trace(v.in, v.Offer, &launch.Exit{Took: time.Since(v.started)})
-	t.Unseen = true
-	return t
+	return v.stage.trace(v.in, v.Offer, &launch.Exit{Unheard: true, Took: time.Since(v.started)})
 }
 
 // A Sighting is a request that was seen, without the secrets in it. What the

@@ -140,7 +140,12 @@ func originOf(address string) string {
 var otherScheme = at(reference.PartyAuthServer, "/authorize", func(_ *Stage, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	recorded(next, w, r, func(answer *httptest.ResponseRecorder) {
 		to := answer.Header().Get("Location")
-		answer.Header().Set("Location", strings.Replace(to, "iss=http%3A", "iss=https%3A", 1))
+		if other := strings.Replace(to, "iss=https%3A", "iss=http%3A", 1); other != to {
+			to = other
+		} else {
+			to = strings.Replace(to, "iss=http%3A", "iss=https%3A", 1)
+		}
+		answer.Header().Set("Location", to)
 	})
 })
 

@@ -45,6 +45,10 @@ type Situation struct {
 	// does not have borrows a general one.
 	Contract string
 
+	// MayRefuse tells of a situation in which clients work whether one stopped where
+	// it may, by another reading of the rules; nil: nowhere.
+	MayRefuse func(*Trace) bool
+
 	Since, Until suites.Revision        // of MCP; empty: from the first, to the newest
 	Shape        func(*Lab)             // makes the deployment; nil: a sound one
 	Reached      func(*Trace) bool      // tells whether the client met what is special; nil: once it met the deployment at all

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mcpassay/mcpassay/probes/launch"
 	"github.com/mcpassay/mcpassay/reference"
+	"github.com/mcpassay/mcpassay/suites"
 )
 
 // A Stage is the deployment of a situation while a client is in front of it.
@@ -64,6 +65,9 @@ func (s *Stage) around(f front) func(reference.Party, http.Handler) http.Handler
 // begin starts the deployment, and a second one if the situation has one.
 func (s *Stage) begin() error {
 	s.Lab.Observe = s.observe
+	if s.Lab.BaseURL != "" {
+		s.Lab.stand(describedAtBase)
+	}
 	s.Lab.Around = s.around(s.Lab.Front)
 	var err error
 	if s.Lab.Site, err = s.site(); err != nil {
@@ -137,6 +141,9 @@ func (o *Options) shape(in *Situation) *Stage {
 	s := &Stage{Lab: &Lab{Revision: o.Revision, Options: reference.Options{
 		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision)},
 	}}}
+	if o.Revision == suites.V20250326 {
+		s.Lab.atBaseURL()
+	}
 	if in.Shape != nil {
 		in.Shape(s.Lab)
 	}

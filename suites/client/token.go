@@ -23,7 +23,7 @@ func resourceCheck(id, title, row, nothing string, requests func(*Trace) []*Requ
 				switch got := r.Params["resource"]; {
 				case len(got) == 0:
 					return "a request to " + r.URL.Path + " named no resource"
-				case !slices.Equal(got, []string{t.Resource}):
+				case len(got) != 1 || !t.isResource(got[0]):
 					return "a request to " + r.URL.Path + " named the resource " + quoted(strings.Join(got, " ")) + ", which is not the server's"
 				}
 				return ""
@@ -119,7 +119,7 @@ var _ = Register(Check{
 
 // The situations of scopes.
 var (
-	_ = Declare(Situation{
+	unchallenged = Declare(Situation{
 		ID: "scope-not-challenged", Doc: "names no scope in its challenge", Ends: Works,
 		Contract: "auth/scope-from-scopes-supported", Shape: with(fault.ChallengeNoScope),
 	})
@@ -132,6 +132,7 @@ var (
 
 var neverEnough = Declare(Situation{
 	ID: "step-up-in-vain", Doc: "asks for a further scope however often it was granted", Ends: Refuses, Contract: "auth/scope-retry-limit",
+	Since:     suites.V20251125,
 	Shape:     func(l *Lab) { l.ForClients.TestToolScopes, l.ForClients.NeverEnough = []string{"notes.write"}, true },
 	Reached:   func(t *Trace) bool { return t.forbidden() > 0 },
 	Proceeded: func(t *Trace) bool { return len(t.Authorizations()) > maxStepUps },

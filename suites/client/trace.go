@@ -24,7 +24,6 @@ type Trace struct {
 	Quirks      []string // ids of what chance drew
 	Context     ContextOf
 	Exit        *launch.Exit
-	Unseen      bool                     // nobody saw how the client ended
 	Seen        []*reference.Observation // in the order in which they were received
 }
 
@@ -105,6 +104,21 @@ func (t *Trace) Served() bool {
 	for _, c := range t.Calls() {
 		if c.Status == http.StatusOK && c.bearer() != "" && strings.Contains(string(c.Body), `"tools/`) {
 			return true
+		}
+	}
+	return false
+}
+
+// stopped tells whether the client stopped where it may.
+func (t *Trace) stopped() bool { return t.Situation.MayRefuse != nil && t.Situation.MayRefuse(t) }
+
+// usesToken tells whether the client came to the MCP server again after it was given
+// an access token.
+func (t *Trace) usesToken() bool {
+	for _, given := range t.TokenRequests() {
+		if given.text("access_token") != "" {
+			calls := t.Calls()
+			return len(calls) > 0 && calls[len(calls)-1].At.After(given.At)
 		}
 	}
 	return false

@@ -68,6 +68,9 @@ var _ = Register(Check{
 	Judge: func(t *Trace) Verdict {
 		return every(t.messages(), noMessage, func(r *Request) string {
 			m := r.message()
+			if version := r.Header.Get("MCP-Protocol-Version"); version != "" && version < string(suites.V20260728) {
+				return "" // of an older wire
+			}
 			name := ""
 			switch m.Method {
 			case "tools/call", "prompts/get":

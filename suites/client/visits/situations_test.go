@@ -24,19 +24,24 @@ func TestSoundClient(t *testing.T) {
 						t.Errorf("%s: %s: %q, want %q\n%v", revision, in.ID, now.cell, want, now.Lines)
 					}
 					for _, c := range now.Checks {
-						if c.Mark != markGood && c.outcome != reports.NotApplicable {
+						if c.Mark != markGood && c.outcome != reports.NotApplicable && !(onScreen[c.ID] && c.outcome == reports.Review) {
 							t.Errorf("%s: %s: %s %s: %s", revision, in.ID, c.ID, c.Word, c.Said)
 						}
 					}
 				}
 				for _, r := range to.report().Results {
-					if r.Outcome != reports.Pass && r.Outcome != reports.NotApplicable && !elsewhere[r.ID] {
+					if r.Outcome != reports.Pass && r.Outcome != reports.NotApplicable && !elsewhere[r.ID] && !(onScreen[r.ID] && r.Outcome == reports.Review) {
 						t.Errorf("%s: %s: %s: %s", revision, r.ID, r.Outcome, r.Message)
 					}
 				}
 			}
 		})
 	}
+}
+
+// onScreen are checks on what a client shows, which its user has to look at.
+var onScreen = map[string]bool{
+	"client-dcr-rejection-surfaced": true, "client-iss-on-error-responses": true, "client-prereg-mismatch-error": true,
 }
 
 // elsewhere are checks on situations that are not served.
