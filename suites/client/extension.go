@@ -54,12 +54,21 @@ func (t *Trace) unused(way string) Verdict {
 }
 
 // judge is what the check says of a client in one situation. Where it is judged
-// wherever a client is to get through, extensions are not asked of anybody.
+// wherever a client is to get through, extensions are not asked of anybody, and
+// those who use one are not asked for what it does without.
 func (c *Check) judge(t *Trace) Verdict {
-	if c.In == nil && t.Situation.Extension != nil && !usesExtension(t) {
-		return t.unused(t.Situation.Extension.Name)
+	x := t.Situation.Extension
+	if c.In != nil || x == nil {
+		return c.Judge(t)
 	}
-	return c.Judge(t)
+	if !usesExtension(t) {
+		return t.unused(x.Name)
+	}
+	v := c.Judge(t)
+	if v.Outcome == reports.Inconclusive {
+		return notApplicable("the client uses " + x.Name + ", and " + v.Message)
+	}
+	return v
 }
 
 // judged is a check on clients that use an extension.
@@ -138,18 +147,19 @@ func (c *Check) discount(verdicts map[string]Verdict, traces map[string]*Trace) 
 		if t.Situation.Extension == nil || t.Situation.Ends != Refuses || v.Outcome != reports.Pass {
 			continue
 		}
-		used := false
-		why := notReached("nothing shows that the client uses " + t.Situation.Extension.Name + " at all")
+		used, tried := false, false
+		var why Verdict
 		for other := range verdicts {
 			o := traces[other]
 			if o.Situation.Extension != t.Situation.Extension || o.Situation.Ends != Works {
 				continue
 			}
+			tried = true
 			if used = used || usesExtension(o); !used {
 				why = o.unused(t.Situation.Extension.Name)
 			}
 		}
-		if !used {
+		if tried && !used {
 			verdicts[id] = why
 		}
 	}

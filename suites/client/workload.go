@@ -176,7 +176,7 @@ var _ = Register(Check{
 			return notApplicable("the assertion is taken here")
 		case found != "":
 			return fails("%s", found)
-		case t.Exit.OK() && !t.Exit.Stopped && strings.TrimSpace(t.Exit.Output) == "":
+		case !t.Exit.Unheard && t.Exit.OK() && !t.Exit.Stopped && strings.TrimSpace(t.Exit.Output) == "":
 			return fails("the assertion was refused, and the client ended as if all was well")
 		}
 		return passes()
