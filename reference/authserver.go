@@ -49,6 +49,7 @@ type AuthServer struct {
 	pushes       *shelf[*pushed]
 	documents    *shelf[*documented] // clients that documents describe, by URL
 	providers    []*IdentityProvider
+	partners     []Partner
 
 	odd       oddities
 	spare     spareKey
@@ -82,9 +83,11 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 	}
 	s.outbound = newOutbound(s.faults, o.FetchTimeout)
 	s.proofs = s.tokenProofs()
+	s.proofs.changes = o.ForClients.nonceChanges()
 	if s.variants.Has(variant.PathIssuer) {
 		s.issuer += "/tenants/acme"
 	}
+	s.issuer += o.Layout.Issuer
 	var err error
 	if s.keys, err = tokens.NewIssuer(s.issuer); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
@@ -125,7 +128,7 @@ func (s *AuthServer) routes() http.Handler {
 	s.routeMetadata(mux, path)
 
 	// Pages of the user: never for other origins.
-	mux.HandleFunc("GET "+path+"/authorize", s.authorize)
+	mux.HandleFunc("GET "+s.place("/authorize"), s.authorize)
 	mux.HandleFunc("GET "+path+"/login", s.showLogin)
 	mux.HandleFunc("POST "+path+"/login", s.submitLogin)
 	mux.HandleFunc("GET "+path+"/consent", s.showConsent)
@@ -137,15 +140,15 @@ func (s *AuthServer) routes() http.Handler {
 		mux.Handle(pattern, s.withCookies(crossOrigin(methods, h)))
 	}
 	s.routeDevices(mux, shared)
-	shared(path+"/token", "POST", s.token)
+	shared(s.place("/token"), "POST", s.token)
 	shared(path+"/revoke", "POST", s.revoke)
 	if s.options.provider {
 		shared(path+"/userinfo", "GET, POST", s.userInfo)
 	}
 	shared(path+"/par", "POST", s.push)
 	if !s.variants.Has(variant.NoRegistration) {
-		shared(path+"/register", "POST", s.register)
-		shared(path+"/register/{client}", "GET, PUT, DELETE", s.manage)
+		shared(s.place("/register"), "POST", s.register)
+		shared(s.place("/register")+"/{client}", "GET, PUT, DELETE", s.manage)
 	}
 
 	// Resource servers only.
@@ -154,10 +157,6 @@ func (s *AuthServer) routes() http.Handler {
 		mux.HandleFunc("GET "+path+"/introspect", s.introspect)
 	}
 	return mux
-}
-
-func (s *AuthServer) issuerPath() string {
-	return s.issuer[len(s.origin):]
 }
 
 // ServeHTTP answers a request. Nothing but metadata may be stored, and nothing

@@ -79,7 +79,7 @@ func (s *AuthServer) newDevice(r *http.Request, p params) (map[string]any, *deni
 	d := &device{userCode: newUserCode(), request: q, expires: s.now().Add(lifetime), interval: pollInterval}
 	code := secret()
 	s.devices.put(digest(code), d, d.expires.Add(deviceMemory))
-	page := s.issuer + "/device"
+	page := s.at("/device")
 	return map[string]any{
 		"device_code": code, "user_code": d.userCode, "verification_uri": page,
 		"verification_uri_complete": page + "?" + url.Values{"user_code": {d.userCode}}.Encode(),

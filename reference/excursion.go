@@ -86,7 +86,7 @@ func (s *AuthServer) goUpstream(tx *transaction) step {
 	}
 	e := tx.away
 	query := url.Values{
-		"response_type": {"code"}, "client_id": {s.federation.clientID}, "redirect_uri": {s.issuer + callbackPath},
+		"response_type": {"code"}, "client_id": {s.federation.clientID}, "redirect_uri": {s.at(callbackPath)},
 		"scope": {upstreamScope}, "state": {e.state}, "nonce": {e.nonce},
 		"code_challenge": {challengeFor(e.verifier)}, "code_challenge_method": {"S256"},
 	}
@@ -181,7 +181,7 @@ func (s *AuthServer) arrive(r *http.Request, e *excursion, query url.Values) ste
 	user := e.user
 	if query.Get("error") == "" && user == nil {
 		var err error
-		if user, err = s.federation.whoIs(r.Context(), e, query.Get("code"), s.issuer+callbackPath); err != nil {
+		if user, err = s.federation.whoIs(r.Context(), e, query.Get("code"), s.at(callbackPath)); err != nil {
 			return s.errorPage(refuse(accessDenied, "Signing in did not work. Go back to the application and start again."))
 		}
 	}

@@ -20,6 +20,9 @@ var (
 	knownScopes = append(slices.Clone(openScopes), scopeAdmin)
 )
 
+// KnownScopes are all the scopes that a deployment knows.
+func KnownScopes() []string { return slices.Clone(knownScopes) }
+
 // scopeMeanings are what the consent page tells the user.
 var scopeMeanings = map[string]string{
 	scopeRead:     "Read your notes",

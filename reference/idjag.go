@@ -298,7 +298,7 @@ func (s *AuthServer) identityAudienceOverlooked(t *tokens.Token) bool {
 		return issuer == s.issuer
 	}
 	return s.faults.Has(fault.IDJAGSharedAudience) && slices.Contains(audience, s.issuer) ||
-		s.faults.Has(fault.IDJAGTokenEndpoint) && slices.Equal(audience, []string{s.issuer + "/token"})
+		s.faults.Has(fault.IDJAGTokenEndpoint) && slices.Equal(audience, []string{s.at("/token")})
 }
 
 // federatedUser finds our user by what the provider calls it: by issuer and sub,
@@ -374,7 +374,7 @@ func (s *AuthServer) identityResource(t *tokens.Token, asked []string) (any, *de
 func (s *AuthServer) identityUsed(t *tokens.Token) *denial {
 	issuer, _ := t.String("iss")
 	id, _ := t.String("jti")
-	if id == "" || s.faults.Has(fault.IDJAGReplayed) {
+	if id == "" || s.faults.Has(fault.IDJAGReplayed) || s.takesTwice() {
 		return nil
 	}
 	if _, used := s.assertions.get(issuer+" "+id, s.now()); used {

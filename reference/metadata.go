@@ -23,10 +23,13 @@ func (s *AuthServer) routeMetadata(mux *http.ServeMux, path string) {
 	if s.faults.Has(fault.DiscoveryMissing) {
 		return
 	}
-	if !s.variants.Has(variant.OIDCOnly) {
+	inserted := !s.options.Layout.Appended
+	if inserted && !s.variants.Has(variant.OIDCOnly) {
 		publish("/.well-known/oauth-authorization-server"+path, s.oauthMetadata)
 	}
-	publish("/.well-known/openid-configuration"+path, s.openIDMetadata)
+	if inserted {
+		publish("/.well-known/openid-configuration"+path, s.openIDMetadata)
+	}
 	if path != "" {
 		publish(path+"/.well-known/openid-configuration", s.openIDMetadata)
 	}
@@ -83,11 +86,11 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 	methods := []string{authNone, authBasic, authPost, authAssertion}
 	document := map[string]any{
 		"issuer":                                           s.issuer,
-		"authorization_endpoint":                           s.issuer + "/authorize",
-		"token_endpoint":                                   s.issuer + "/token",
-		"jwks_uri":                                         s.issuer + "/jwks",
-		"revocation_endpoint":                              s.issuer + "/revoke",
-		"introspection_endpoint":                           s.issuer + "/introspect",
+		"authorization_endpoint":                           s.at("/authorize"),
+		"token_endpoint":                                   s.at("/token"),
+		"jwks_uri":                                         s.at("/jwks"),
+		"revocation_endpoint":                              s.at("/revoke"),
+		"introspection_endpoint":                           s.at("/introspect"),
 		"response_types_supported":                         []string{"code"},
 		"response_modes_supported":                         s.responseModes(),
 		"grant_types_supported":                            s.grantTypes(),
@@ -107,13 +110,13 @@ func (s *AuthServer) metadata(r *http.Request) map[string]any {
 
 		"identity_chaining_requested_token_types_supported": []string{tokenTypeIDJAG},
 	}
-	document[pushedEndpoint] = s.issuer + "/par"
+	document[pushedEndpoint] = s.at("/par")
 	document[requirePush] = s.variants.Has(variant.PAROnly)
 	if s.connectsDevices() {
-		document["device_authorization_endpoint"] = s.issuer + "/device_authorization"
+		document["device_authorization_endpoint"] = s.at("/device_authorization")
 	}
 	if !s.variants.Has(variant.NoRegistration) {
-		document["registration_endpoint"] = s.issuer + "/register"
+		document["registration_endpoint"] = s.at("/register")
 	}
 	if s.readsDocuments() {
 		document["client_id_metadata_document_supported"] = true

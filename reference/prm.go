@@ -28,15 +28,15 @@ func (rs *ResourceServer) publish(main, other *endpoint) {
 	switch {
 	case rs.faults.Has(fault.MetadataMissing), rs.faults.Has(fault.MetadataHTML), rs.faults.Has(fault.PrivateScheme):
 	case rs.faults.Has(fault.MetadataAppended):
-		rs.metadata["/mcp"+metadataPath] = document
+		rs.metadata[usualPath+metadataPath] = document
 	case rs.faults.Has(fault.MetadataSibling):
-		rs.metadata[metadataPath+"/mcp"] = rs.document(other)
+		rs.metadata[rs.metadataAt()] = rs.document(other)
 		rs.metadata[metadataPath] = rs.document(other)
 	case rs.variants.Has(variant.RootMetadataOnly):
 		main.metadataURL = rs.origin + metadataPath
 		rs.metadata[metadataPath] = document
 	default:
-		rs.metadata[metadataPath+"/mcp"] = document
+		rs.metadata[rs.metadataAt()] = document
 		rs.metadata[metadataPath] = document
 	}
 	if !rs.faults.Has(fault.MetadataMissing) {

@@ -42,7 +42,7 @@ func (s *Server) federate(as *AuthServer, users []User) error {
 	}
 	idp, err := newProvider("http://"+l.Addr().String(), &Options{Users: users}, &Client{
 		ID: proxyClient, Name: "Notes", AuthMethod: authBasic, Secret: secret(),
-		RedirectURIs: []string{as.issuer + callbackPath}, Scopes: []string{upstreamScope},
+		RedirectURIs: []string{as.at(callbackPath)}, Scopes: []string{upstreamScope},
 	})
 	if err != nil {
 		return errors.Join(err, l.Close())

@@ -289,7 +289,7 @@ func (s *AuthServer) registrationResponse(client *Client, token string) map[stri
 		"response_types":             client.responseTypes(),
 		"token_endpoint_auth_method": client.AuthMethod,
 		"scope":                      strings.Join(client.Scopes, " "),
-		"registration_client_uri":    s.issuer + "/register/" + url.PathEscape(client.ID),
+		"registration_client_uri":    s.at("/register") + "/" + url.PathEscape(client.ID),
 		"registration_access_token":  token,
 	}
 	for name, value := range client.described {

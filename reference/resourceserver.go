@@ -33,6 +33,7 @@ const ResourceServerClient = "reference-resource-server"
 type ResourceServer struct {
 	origin    string
 	lab       *ClientLab
+	layout    Layout
 	faults    fault.Set
 	variants  variant.Set
 	authority *authority
@@ -49,6 +50,7 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 	rs := &ResourceServer{
 		origin:    origin,
 		lab:       o.ForClients,
+		layout:    o.Layout,
 		faults:    fault.Of(o.Faults...),
 		variants:  variant.Of(o.Variants...),
 		authority: newAuthority(issuer, secret),
@@ -61,7 +63,7 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 	if rs.variants.Has(variant.IntrospectionCache) || rs.faults.Has(fault.IntrospectionKept) {
 		rs.authority.cache = newIntrospectionCache(rs.faults)
 	}
-	main := rs.serve("/mcp", "Reference notes", upstreamURL)
+	main := rs.serve(o.Layout.ResourcePath(), "Reference notes", upstreamURL)
 	main.addNoteTools()
 	main.addUpstreamTool()
 	main.tenants = o.userNames()
@@ -83,7 +85,7 @@ func newResourceServer(origin, issuer, secret, upstreamURL string, o *Options) (
 func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 	e := &endpoint{
 		url:         rs.origin + path,
-		metadataURL: rs.origin + metadataPath + path,
+		metadataURL: rs.origin + metadataPath + strings.TrimSuffix(path, "/"),
 		name:        name,
 		upstreamURL: upstreamURL,
 		faults:      rs.faults,
@@ -91,6 +93,9 @@ func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 		authority:   rs.authority,
 		sessions:    map[string]*caller{},
 		connections: map[string]*caller{},
+	}
+	if path == rs.layout.ResourcePath() {
+		e.url = rs.layout.identifier(rs.origin)
 	}
 	e.verifier = &verifier{
 		audience:  e.url,
@@ -105,6 +110,7 @@ func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 		e.verifier.audience += "/"
 	}
 	e.proofs = e.callProofs()
+	e.proofs.changes = rs.lab.nonceChanges()
 	if rs.lab != nil {
 		e.only, e.shared = rs.lab.Revision, true
 	}
@@ -115,7 +121,7 @@ func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 
 // Endpoint is the URL of the MCP server, which is also the identifier of the
 // protected resource and the audience of its tokens.
-func (rs *ResourceServer) Endpoint() string { return rs.origin + "/mcp" }
+func (rs *ResourceServer) Endpoint() string { return rs.layout.identifier(rs.origin) }
 
 // OtherEndpoint is the URL of a second MCP server on the same origin, for tokens
 // that are genuine and meant for somebody else.
@@ -141,7 +147,7 @@ func (rs *ResourceServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		document.ServeHTTP(w, r)
 		return
 	}
-	if main := rs.endpoints["/mcp"]; main != nil && strings.HasPrefix(path, connectPath) {
+	if main := rs.endpoints[rs.layout.ResourcePath()]; main != nil && strings.HasPrefix(path, connectPath) {
 		main.serveConnect(w, r)
 		return
 	}

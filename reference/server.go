@@ -35,6 +35,7 @@ type Options struct {
 	Around     func(Party, http.Handler) http.Handler // put in front of each server, behind the observer; nil: nothing
 	ForClients *ClientLab                             // what is there only for clients under test
 	Site       Site                                   // where the servers are reached; nil: they listen for themselves
+	Layout     Layout                                 // where things are
 
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	RefreshTokenLifetime time.Duration // default 24 hours

@@ -23,7 +23,7 @@ func (s *AuthServer) readProof(w http.ResponseWriter, r *http.Request, p params,
 	if nonce := s.proofs.current(); nonce != "" {
 		w.Header().Set("DPoP-Nonce", nonce)
 	}
-	key, err := s.proofs.check(r, tokens.ExpectedProof{Method: http.MethodPost, URL: s.issuer + "/token", Now: s.now})
+	key, err := s.proofs.check(r, tokens.ExpectedProof{Method: http.MethodPost, URL: s.at("/token"), Now: s.now})
 	switch {
 	case errors.Is(err, errNonce):
 		return refuse(useNonce, "the DPoP proof needs the nonce of DPoP-Nonce")

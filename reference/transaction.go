@@ -94,7 +94,7 @@ func (s *AuthServer) advance(tx *transaction, user *session) step {
 }
 
 func (s *AuthServer) proceedTo(page string, tx *transaction) step {
-	return step{location: s.issuer + page + "?" + url.Values{"tx": {tx.id}}.Encode()}
+	return step{location: s.at(page) + "?" + url.Values{"tx": {tx.id}}.Encode()}
 }
 
 // transactionOf finds the transaction that a page is about, if this browser began it.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -31,10 +32,13 @@ var Cells = []Cell{CellWorks, CellRefuses, CellProceeds, CellGivesUp, CellNotRea
 type Situation struct {
 	ID       string `json:"id"`
 	Title    string `json:"title"`              // completes "a deployment that …"
+	Profile  string `json:"profile,omitempty"`  // shape of deployments that it is about
 	Expected Cell   `json:"expected"`           // of a client that keeps the rules
 	Scenario string `json:"scenario,omitempty"` // name by which the client was told of it
 	Cell     Cell   `json:"cell"`
 	Ended    string `json:"ended,omitempty"` // how the client did
+
+	Quirks []string `json:"quirks,omitempty"` // ids of what chance drew
 
 	Took             time.Duration `json:"took_ns"`
 	Exchanges        int           `json:"exchanges"`
@@ -50,6 +54,9 @@ func (s *Situation) Record(exchanges []*wire.Exchange) {
 	fmt.Fprintf(&b, "%s%s\na deployment that %s\n\nexpected  %s\ncame out  %s\n", transcriptTitle, line(s.ID, 100), line(s.Title, 300), s.Expected, s.Cell)
 	if s.Ended != "" {
 		fmt.Fprintf(&b, "ended     %s\n", line(s.Ended, 300))
+	}
+	if len(s.Quirks) > 0 {
+		fmt.Fprintf(&b, "quirks    %s\n", line(strings.Join(s.Quirks, ", "), 300))
 	}
 	for i, x := range exchanges {
 		if x == nil {
@@ -86,42 +93,79 @@ func (c Cell) hue() string {
 }
 
 // WriteGrid writes for a person at a terminal how far a client got in each
-// situation, a situation on a line, and nothing if there are none.
+// situation, a situation on a line, and nothing if there are none. Deployments of
+// real shapes follow those with a single fault or oddity.
 func WriteGrid(w io.Writer, r *Report, style Style) error {
 	if len(r.Situations) == 0 {
 		return nil
 	}
-	head := []string{"situation", "the client", "before a deployment that"}
-	idWidth, cellWidth := len(head[0]), len(head[1])
-	for _, s := range r.Situations {
-		idWidth = max(idWidth, utf8.RuneCountInString(line(s.ID, gridID)))
-		cellWidth = max(cellWidth, utf8.RuneCountInString(line(string(s.Cell), gridID)))
-	}
-	room := style.width() - idWidth - cellWidth - 4
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s\n", style.paint(bold, fmt.Sprintf("%-*s  %-*s  %s", idWidth, head[0], cellWidth, head[1], head[2])))
-	for _, s := range r.Situations {
-		cell := line(string(s.Cell), gridID)
-		pad := strings.Repeat(" ", cellWidth-utf8.RuneCountInString(cell))
-		told := wrap(line(s.Title, 300), max(room, 20))
-		fmt.Fprintf(&b, "%-*s  %s%s", idWidth, line(s.ID, gridID), style.paint(s.Cell.hue(), cell), pad)
-		for i, l := range told {
-			if i > 0 {
-				fmt.Fprintf(&b, "\n%*s", idWidth+cellWidth+2, "")
-			}
-			b.WriteString("  " + style.paint(dim, l))
+	g := newGridTable(r, style)
+	var single, profiled []*Situation
+	for i := range r.Situations {
+		if s := &r.Situations[i]; s.Profile == "" {
+			single = append(single, s)
+		} else {
+			profiled = append(profiled, s)
 		}
-		b.WriteByte('\n')
 	}
+	slices.SortStableFunc(profiled, func(a, b *Situation) int { return strings.Compare(a.Profile, b.Profile) })
+	g.group("situation", single)
+	g.group("shape", profiled)
 	var parts []string
 	for _, c := range Cells {
 		if n := r.CountCell(c); n > 0 {
 			parts = append(parts, style.paint(c.hue(), fmt.Sprintf("%d %s", n, gridTotals[c])))
 		}
 	}
-	fmt.Fprintf(&b, "\n%s: %s\n", count(len(r.Situations), "situation"), strings.Join(parts, ", "))
-	_, err := io.WriteString(w, b.String())
+	fmt.Fprintf(&g.b, "\n%s: %s\n", count(len(r.Situations), "situation"), strings.Join(parts, ", "))
+	if slices.ContainsFunc(profiled, func(s *Situation) bool { return len(s.Quirks) > 0 }) {
+		fmt.Fprintf(&g.b, "chance drew quirks from the seed %d; --seed %[1]d draws the same\n", r.Seed)
+	}
+	_, err := io.WriteString(w, g.b.String())
 	return err
+}
+
+// A gridTable is the grid while it is written.
+type gridTable struct {
+	b                  strings.Builder
+	style              Style
+	idWidth, cellWidth int
+}
+
+const gridCell, gridTitle = "the client", "before a deployment that"
+
+func newGridTable(r *Report, style Style) *gridTable {
+	g := &gridTable{style: style, idWidth: len("situation"), cellWidth: len(gridCell)}
+	for _, s := range r.Situations {
+		g.idWidth = max(g.idWidth, utf8.RuneCountInString(line(s.ID, gridID)))
+		g.cellWidth = max(g.cellWidth, utf8.RuneCountInString(line(string(s.Cell), gridID)))
+	}
+	return g
+}
+
+// group writes situations under a heading.
+func (g *gridTable) group(heading string, situations []*Situation) {
+	if len(situations) == 0 {
+		return
+	}
+	room := g.style.width() - g.idWidth - g.cellWidth - 4
+	fmt.Fprintf(&g.b, "\n%s\n", g.style.paint(bold, fmt.Sprintf("%-*s  %-*s  %s", g.idWidth, heading, g.cellWidth, gridCell, gridTitle)))
+	for _, s := range situations {
+		cell := line(string(s.Cell), gridID)
+		pad := strings.Repeat(" ", g.cellWidth-utf8.RuneCountInString(cell))
+		told := s.Title
+		if len(s.Quirks) > 0 {
+			told += " (" + strings.Join(s.Quirks, ", ") + ")"
+		}
+		fmt.Fprintf(&g.b, "%-*s  %s%s", g.idWidth, line(s.ID, gridID), g.style.paint(s.Cell.hue(), cell), pad)
+		for i, l := range wrap(line(told, 300), max(room, 20)) {
+			if i > 0 {
+				fmt.Fprintf(&g.b, "\n%*s", g.idWidth+g.cellWidth+2, "")
+			}
+			g.b.WriteString("  " + g.style.paint(dim, l))
+		}
+		g.b.WriteByte('\n')
+	}
 }
 
 const gridID = 60 // bytes of an id in the grid

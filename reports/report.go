@@ -107,6 +107,8 @@ type Report struct {
 
 	// Situations are where a client was put, and how far it got.
 	Situations []Situation `json:"situations,omitempty"`
+	// Seed drew the quirks of those situations that leave some to chance.
+	Seed uint64 `json:"seed,omitempty"`
 
 	Budget  Budget    `json:"budget"`
 	Residue []Residue `json:"residue,omitempty"` // what could not be removed

@@ -3,10 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"os"
 	"time"
 
+	"github.com/mcpassay/mcpassay/fixtures/certs"
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/probes/opener"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 	"github.com/mcpassay/mcpassay/suites/client"
@@ -18,8 +22,11 @@ type clientCommand struct {
 	Spec        string        `default:"2026-07-28" enum:"2025-03-26,2025-06-18,2025-11-25,2026-07-28" help:"Revision of MCP that the deployments speak (default: ${default})."`
 	Check       []string      `placeholder:"ID" help:"Check to make; repeatable. Default: all."`
 	Timeout     time.Duration `default:"30s" help:"How long the client may take in one situation (default: ${default})."`
+	Profile     []string      `placeholder:"NAME" help:"Only put the client before deployments of this shape; repeatable: ${profiles}."`
+	Seed        *uint64       `placeholder:"N" help:"Draw the quirks that are left to chance from this seed. Default: another one each time, which the report names."`
 	Concurrency int           `default:"2" help:"Situations at once (default: ${default})."`
 	Strict      bool          `help:"Warnings fail the gate."`
+	OnServer    bool          `help:"The client runs on a server, for others: it is to leave internal addresses alone, but for the host of the MCP server itself."`
 
 	Shipping shippingFlags `embed:"" group:"Clients that were not written for tests:"`
 
@@ -49,31 +56,45 @@ func (c *clientCommand) Run(out *output) error {
 	defer interrupts.close()
 	name := commandLine(c.Command)
 	var started client.Client = &command{line: name, timeout: c.Timeout}
+	authority, err := certs.New()
+	if err != nil {
+		return err
+	}
 	if c.Shipping.wanted(name) {
-		visit, end, err := c.Shipping.visitor(ctx)
+		visit, end, err := c.Shipping.visitor(ctx, authority)
 		if err != nil {
 			return err
 		}
 		defer end() //nolint:errcheck // the verdicts are in
 		started = &shipping{shippingFlags: &c.Shipping, line: name, timeout: c.Timeout, visit: visit}
 	}
+	options := client.Options{
+		Client: started, Redirects: c.Shipping.RedirectURI, Attended: c.Shipping.UserAgent == inBrowser, Name: name, Revision: suites.Revision(c.Spec), Only: c.Check, Profiles: c.Profile, Seed: c.seed(), Concurrency: c.Concurrency,
+		Tool: versionLine(), Hosted: c.OnServer, Authority: authority,
+	}
+	checks, err := options.Checks()
+	if err != nil {
+		return &usageError{err}
+	}
 	style, live := styleOf(out.stderr)
 	progress := reports.StartProgress(out.stderr, live, style)
-	checks := len(client.Catalogue())
-	if len(c.Check) > 0 {
-		checks = len(c.Check)
-	}
-	progress.Started(checks)
+	options.Settled = progress.Settled
+	progress.Started(len(checks))
 	progress.Phase("putting the client in front of deployments")
-	report, _, err := client.Run(ctx, client.Options{
-		Client: started, Redirects: c.Shipping.RedirectURI, Attended: c.Shipping.UserAgent == inBrowser, Name: name, Revision: suites.Revision(c.Spec), Only: c.Check, Concurrency: c.Concurrency,
-		Tool: versionLine(), Settled: progress.Settled,
-	})
+	report, _, err := client.Run(ctx, options)
 	progress.Close()
 	if err != nil {
 		return &usageError{err}
 	}
 	return c.report(report, signer, out)
+}
+
+// seed is the one that was asked for, or one that is easy to type.
+func (c *clientCommand) seed() uint64 {
+	if c.Seed != nil {
+		return *c.Seed
+	}
+	return rand.Uint64N(1_000_000) + 1
 }
 
 func (c *clientCommand) report(report *reports.Report, signer *tokens.Signer, out *output) error {
@@ -121,10 +142,18 @@ type command struct {
 	timeout time.Duration
 }
 
-func (c *command) Connect(ctx context.Context, o client.Offer) (*launch.Exit, error) {
+// Connect catches what the client wants opened, so that no hostile URL reaches the
+// desktop of whoever runs this.
+func (c *command) Connect(ctx context.Context, o client.Offer) (exit *launch.Exit, err error) {
 	env, err := o.Variables()
 	if err != nil {
 		return nil, err
 	}
-	return launch.Run(ctx, launch.Command{Shell: c.line, URL: o.URL, Env: env, Timeout: c.timeout})
+	dir, err := os.MkdirTemp("", "mcpassay-client-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	return opener.Run(ctx, launch.Command{Shell: c.line, URL: o.URL, Env: env, Timeout: c.timeout},
+		opener.Options{Dir: dir, Lead: o.Callbacks, Authority: o.Authority})
 }

@@ -38,6 +38,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		kong.Description("mcpassay tests the OAuth chain in front of MCP servers.\n\n"+
 			"Exit codes: 0 the gate passed, 1 it failed, 2 bad usage or configuration, 3 it could not be decided, 130 interrupted."),
 		kong.Writers(stdout, stderr),
+		kong.Vars{"profiles": strings.Join(profileIDs(), ", ")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Bind(&output{stdout, stderr}))
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 type referenceCommand struct {
 	Fault   []string `placeholder:"ID" help:"Deliberate defect to switch on; repeatable. mcpassay faults lists them."`
 	Variant []string `placeholder:"ID" help:"Legal but unusual behaviour to switch on; repeatable."`
+	Profile string   `placeholder:"NAME" help:"Shape of the deployment: ${profiles}."`
 	CAOut   string   `name:"ca-out" placeholder:"FILE" help:"With the variant tls: where to write the certificate of the authority, for run --ca-file."`
 	Addr    string   `placeholder:"HOST:PORT" help:"Address of the MCP server (default: a free port of 127.0.0.1). The other servers always take free ports."`
 }
@@ -29,7 +30,12 @@ type referenceCommand struct {
 func (c *referenceCommand) Run(out *output) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	server, err := startReference(c.Fault, c.Variant, c.Addr)
+	options, err := profileOptions(c.Profile)
+	if err != nil {
+		return err
+	}
+	options.ResourceServerAddr = c.Addr
+	server, err := startDiffering(options, c.Fault, c.Variant)
 	if err != nil {
 		return err
 	}
@@ -51,7 +57,10 @@ func (c *referenceCommand) writeAuthority(s *reference.Server) error {
 
 // startReference starts a reference deployment that differs as the ids say.
 func startReference(faults, variants []string, addr string) (*reference.Server, error) {
-	options := reference.Options{ResourceServerAddr: addr}
+	return startDiffering(reference.Options{ResourceServerAddr: addr}, faults, variants)
+}
+
+func startDiffering(options reference.Options, faults, variants []string) (*reference.Server, error) {
 	for _, id := range faults {
 		f, err := fault.Find(id)
 		if err != nil {

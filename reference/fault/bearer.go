@@ -12,7 +12,7 @@ var (
 	MalformedTolerated    = declare("malformed-tolerated", "cuts a malformed Authorization header at the first space or comma and uses what is left")
 	GarbageAccepted       = declare("garbage-accepted", "accepts any string as a token")
 	RefreshTokenAccepted  = declare("refresh-token-accepted", "accepts whatever the authorization server calls active, refresh tokens too")
-	OnlyInitializeGuarded = declare("only-initialize-guarded", "asks for a token only on the first request, initialize or server/discover", "rs-401-without-token")
+	OnlyInitializeGuarded = declare("only-initialize-guarded", "asks for a token only on the first request, initialize or server/discover", "rs-401-without-token", "rs-elicitation-not-for-own-authorization")
 	ToolCallUnguarded     = declare("tool-call-unguarded", "asks for no token on tools/call")
 	NotificationUnguarded = declare("notification-unguarded", "asks for no token on notifications")
 	GetUnguarded          = declare("get-unguarded", "asks for no token on GET")

@@ -28,7 +28,7 @@ var (
 	TokenErrorCode      = declare("token-error-code", "answers refused token requests with an error code of its own", "as-device-polling")
 	GrantTypeCase       = declare("grant-type-case", "takes grant types in any case")
 	GrantTypeAssumed    = declare("grant-type-assumed", "takes a token request without grant_type for one with a code")
-	GrantUnregistered   = declare("grant-unregistered", "lets clients use grant types that they are not registered for", "as-dcr-privileged-grants")
+	GrantUnregistered   = declare("grant-unregistered", "lets clients use grant types that they are not registered for", "as-dcr-privileged-grants", "as-cc-confidential-only")
 	PasswordGrant       = declare("password-grant", "gives tokens for a name and a password", "as-dcr-privileged-grants")
 	MixedGrants         = declare("mixed-grants", "takes the scope of a refresh from a code sent along with it")
 	CodeAsRefresh       = declare("code-as-refresh", "takes codes for refresh tokens")

@@ -5,7 +5,7 @@ var (
 	MachineRefused            = declare("machine-refused", "offers client credentials and refuses every client")
 	MachineRefreshes          = declare("machine-refreshes", "gives refresh tokens for client credentials")
 	MachinePublic             = declare("machine-public", "gives public clients tokens of their own", "as-dcr-privileged-grants", "as-grant-type-registered")
-	MachineAnyAudience        = declare("machine-any-audience", "does not look at the resource that client credentials are for")
+	MachineAnyAudience        = declare("machine-any-audience", "does not look at the resource that client credentials are for", "as-registration-paths-agree")
 	MachineAsUser             = declare("machine-as-user", "gives clients tokens that name a user as their subject")
 	MachineSignatureUnchecked = declare("machine-signature-unchecked", "does not verify the signature of tokens without a user")
 	MachineAudienceUnchecked  = declare("machine-audience-unchecked", "takes tokens without a user for any audience")

@@ -12,7 +12,7 @@ var (
 	PKCEMethodLoose             = declare("pkce-method-loose", "takes s256 in any case, with spaces, for S256")
 	PKCEMethodFromToken         = declare("pkce-method-from-token-request", "lets the token request choose the challenge method")
 	PKCEDowngrade               = declare("pkce-downgrade", "accepts a verifier for a code that had no challenge",
-		"as-pkce-required-public", "as-pkce-required-confidential")
+		"as-pkce-required-public", "as-pkce-required-confidential", "as-request-object")
 
 	VerifierIgnored     = declare("verifier-ignored", "never compares the verifier with the challenge")
 	VerifierOptional    = declare("verifier-optional", "compares the verifier only if there is one")

@@ -57,9 +57,9 @@ var (
 		"as-redirect-homograph")
 
 	LoopbackPortFixed = declare("loopback-port-fixed", "does not let the port of loopback redirect URIs vary",
-		"as-redirect-localhost-port")
+		"as-redirect-localhost-port", "as-cimd-redirect-uris")
 	LoopbackPortRegistered = declare("loopback-port-registered", "lets the port of loopback redirect URIs vary only if none was registered",
-		"as-redirect-localhost-port")
+		"as-redirect-localhost-port", "as-cimd-redirect-uris")
 	LoopbackIPv6Fixed = declare("loopback-ipv6-fixed", "lets the port of loopback redirect URIs vary for IPv4 only")
 	LoopbackNameFixed = declare("loopback-name-fixed", "does not let the port vary for the name localhost")
 	LoopbackPath      = declare("loopback-path", "ignores the path of loopback redirect URIs")
@@ -79,12 +79,12 @@ var (
 	TokenRedirectSlash      = declare("token-redirect-slash", "ignores a slash at the end of redirect_uri in the token request")
 	TokenRedirectRequired   = declare("token-redirect-required", "demands redirect_uri in the token request")
 
-	ErrorToUnregistered = declare("error-to-unregistered", "sends errors to redirect URIs that nobody registered")
+	ErrorToUnregistered = declare("error-to-unregistered", "sends errors to redirect URIs that nobody registered", "as-cimd-redirect-uris")
 	ErrorToUnknown      = declare("error-to-unknown", "redirects for clients that it does not know")
 	ErrorBeforeLogin    = declare("error-before-login", "redirects with an error before the user has signed in")
 	RedirectKeepsMethod = declare("redirect-keeps-method", "redirects to the client with status 307")
 
 	ErrorBeforeRedirectCheck = declare("error-before-redirect-check", "sends other errors to the redirect URI before it has looked at that")
 	DenialUnchecked          = declare("denial-unchecked", "checks the redirect URI only when a code is due, and sends refusals anywhere")
-	NobodyAsked              = declare("nobody-asked", "sends codes without asking the user for anything")
+	NobodyAsked              = declare("nobody-asked", "sends codes without asking the user for anything", "as-agent-consented")
 )

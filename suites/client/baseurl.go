@@ -23,16 +23,6 @@ func (l *Lab) atBaseURL() {
 	l.Faults = append(l.Faults, fault.IssNotOffered)
 }
 
-// both puts one front before another. Either may be nil.
-func both(outer, inner front) front {
-	if inner == nil {
-		return outer
-	}
-	return func(s *Stage, party reference.Party, next http.Handler) http.Handler {
-		return outer(s, party, inner(s, party, next))
-	}
-}
-
 // describedAtBase makes the metadata at the base URL that of an authorization
 // server there, whose endpoints are elsewhere.
 var describedAtBase = rewrite(reference.PartyResourceServer, baseMetadata, func(s *Stage, d map[string]any) {

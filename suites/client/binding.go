@@ -19,7 +19,8 @@ var misbound = Declare(Situation{
 		var tokens ledger
 		configure("client_secret_basic")(l)
 		l.Moves = true
-		l.Front = both(tokens.route, lists(func(s *Stage) []string { return []string{s.Other.AuthServer.Issuer()} }))
+		l.stand(lists(func(s *Stage) []string { return []string{s.Other.AuthServer.Issuer()} }))
+		l.stand(tokens.route)
 		l.OtherFront = tokens.record()
 	},
 	Context:   configured,

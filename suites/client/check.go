@@ -23,6 +23,7 @@ type Check struct {
 	Remedy       string
 	Defects      []testclient.Defect // what it must catch
 	In           []*Situation        // nil: every situation in which a client is to get through
+	Beside       []*Situation        // that Judge looks at as well, with Trace.in
 	Judge        func(*Trace) Verdict
 
 	// Consequence says that whatever else went wrong in a situation makes this
@@ -87,7 +88,7 @@ func (c *Check) situations(r suites.Revision) []*Situation {
 	}
 	in := c.In
 	if in == nil {
-		in = slices.DeleteFunc(Situations(), func(s *Situation) bool { return s.Ends != Works })
+		in = slices.DeleteFunc(Situations(), func(s *Situation) bool { return s.Ends != Works || s.Apart })
 	}
 	return slices.DeleteFunc(slices.Clone(in), func(s *Situation) bool { return !s.binds(r) })
 }

@@ -128,9 +128,10 @@ var (
 		Shape: func(l *Lab) {
 			var tokens ledger
 			l.Moves = true
-			l.Front = both(tokens.route, lists(func(s *Stage) []string {
+			l.stand(lists(func(s *Stage) []string {
 				return []string{s.Server.AuthServer.Issuer(), s.Other.AuthServer.Issuer()}
 			}))
+			l.stand(tokens.route)
 			l.OtherFront = tokens.record()
 		},
 	})

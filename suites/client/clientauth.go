@@ -42,7 +42,7 @@ var _ = Register(Check{
 	Level: suites.Must, Severity: suites.Medium, Cites: []suites.Cite{{Doc: "OAuth 2.1", Section: "2.5"}, {Doc: "RFC 6749", Section: "2.3"}},
 	Covers: []string{"client-token-endpoint-auth", "client-prereg-supported"},
 	Remedy: "Use the method of the registration; never put a secret into a URI.",
-	In:     []*Situation{confidential, byBasic, byPost, byNone}, Defects: []testclient.Defect{testclient.AuthMethodIgnored, testclient.SecretInURI},
+	In:     []*Situation{confidential, byBasic, byPost, byNone}, Defects: []testclient.Defect{testclient.AuthMethodIgnored, testclient.AuthMethodAssumed, testclient.SecretInURI},
 	Judge: func(t *Trace) Verdict {
 		id, secret, method := t.credentials()
 		return every(t.TokenRequests(), "the client made no token request", func(r *Request) string {

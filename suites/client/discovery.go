@@ -173,7 +173,7 @@ var _ = Register(Check{
 	Level: suites.Must, Severity: suites.High, Since: suites.V20250618, Cites: []suites.Cite{{Doc: "RFC 9728", Section: "3.3"}},
 	Covers: []string{"client-prm-resource-validated", "prm-client-resource-mismatch"},
 	Remedy: "Compare resource in the metadata with the URL of the MCP server, and stop if it names something else.",
-	In:     []*Situation{foreignResource}, Defects: []testclient.Defect{testclient.ResourceUnchecked},
+	In:     []*Situation{foreignResource, resourceIsName}, Defects: []testclient.Defect{testclient.ResourceUnchecked},
 	Judge: func(t *Trace) Verdict {
 		switch {
 		case len(t.resourceMetadata()) == 0:
@@ -198,14 +198,14 @@ var (
 	})
 )
 
-func refusesPKCE(id, title, row string, in *Situation, defect testclient.Defect) *Check { //nolint:unparam // a declaration
+func refusesPKCE(id, title, row string, defect testclient.Defect, in ...*Situation) *Check { //nolint:unparam // a declaration
 	return Register(Check{
 		ID: id, Title: title, Area: suites.PKCE, Level: suites.Must, Severity: suites.Medium,
 		Cites: []suites.Cite{{Doc: spec, Section: "Authorization, Authorization Code Protection"}}, Covers: []string{row},
 		Remedy: "Go on only if code_challenge_methods_supported contains S256.",
-		In:     []*Situation{in}, Defects: []testclient.Defect{defect},
+		In:     in, Defects: []testclient.Defect{defect},
 		Judge: func(t *Trace) Verdict {
-			weak := slices.ContainsFunc(t.Authorizations(), func(r *Request) bool { return in == noPKCE || usesPlain(r) })
+			weak := slices.ContainsFunc(t.Authorizations(), func(r *Request) bool { return t.Situation != plainOnly || usesPlain(r) })
 			switch {
 			case !sawMetadata(t):
 				return notReached("the client never fetched the metadata")
@@ -219,9 +219,9 @@ func refusesPKCE(id, title, row string, in *Situation, defect testclient.Defect)
 
 var (
 	_ = refusesPKCE("client-pkce-refuses-unadvertised", "Where PKCE is not advertised the client does not go on",
-		"client-pkce-refuses-unadvertised", noPKCE, testclient.PKCEAssumed)
+		"client-pkce-refuses-unadvertised", testclient.PKCEAssumed, noPKCE, republishedWithoutPKCE)
 	_ = refusesPKCE("client-pkce-plain-only-as", "The client does not fall back to the plain method",
-		"client-pkce-plain-only-as", plainOnly, testclient.PlainAccepted)
+		"client-pkce-plain-only-as", testclient.PlainAccepted, plainOnly)
 )
 
 func usesPlain(r *Request) bool { return r.Params.Get("code_challenge_method") != "S256" }

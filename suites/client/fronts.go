@@ -19,7 +19,7 @@ type front = func(s *Stage, party reference.Party, next http.Handler) http.Handl
 // isCall tells whether a request to the resource server is a message to the MCP
 // server, and holds its body.
 func isCall(r *http.Request) (body []byte, ok bool) {
-	if r.URL.Path != "/mcp" || r.Method != http.MethodPost {
+	if r.URL.Path != "/mcp" && r.URL.Path != "/" || r.Method != http.MethodPost {
 		return nil, false
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))

@@ -27,6 +27,7 @@ func settings(traces map[string]*Trace) []reports.Situation {
 	for _, id := range slices.Sorted(maps.Keys(traces)) {
 		t := traces[id]
 		s := t.Situation.described()
+		s.Quirks = t.Quirks
 		s.Cell, s.Took, s.Ended = t.cell(), t.Exit.Took, strings.TrimLeft(t.ended(), ":, ")
 		s.Record(t.evidence())
 		all = append(all, s)
@@ -40,7 +41,7 @@ func (s *Situation) described() reports.Situation {
 	if s.Ends == Refuses {
 		expected = CellRefuses
 	}
-	return reports.Situation{ID: s.ID, Title: s.Doc, Expected: expected, Scenario: s.contract()}
+	return reports.Situation{ID: s.ID, Title: s.Doc, Profile: s.Profile, Expected: expected, Scenario: s.contract()}
 }
 
 // Scenarios is the whole set of checks and situations that this version judges in
@@ -50,7 +51,8 @@ func Scenarios(r suites.Revision) reports.ScenarioSet {
 	for _, c := range Catalogue() {
 		whole.Results = append(whole.Results, reports.Result{ID: c.ID, Title: c.Title, Level: string(c.Level)})
 	}
-	for _, s := range needed(Catalogue(), r) {
+	o := Options{Revision: r}
+	for _, s := range o.needed(Catalogue()) {
 		whole.Situations = append(whole.Situations, s.described())
 	}
 	return whole.Scenarios()

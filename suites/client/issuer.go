@@ -110,7 +110,7 @@ var _ = Register(Check{
 	Level: suites.Must, Severity: suites.High, Cites: []suites.Cite{{Doc: "RFC 8414", Section: "3.3"}},
 	Covers: []string{"client-asm-issuer-validated", "discovery-client-issuer-mismatch"},
 	Remedy: "Compare issuer in the metadata with the identifier that the URL was made from.",
-	In:     []*Situation{metadataIssuer}, Defects: []testclient.Defect{testclient.IssuerUnchecked},
+	In:     []*Situation{metadataIssuer, issuerElsewhere, issuerIsName}, Defects: []testclient.Defect{testclient.IssuerUnchecked, testclient.IssuerHostCompared},
 	Judge: func(t *Trace) Verdict {
 		switch {
 		case !sawMetadata(t):

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -9,25 +8,23 @@ import (
 	"testing"
 
 	"github.com/mcpassay/mcpassay/fixtures/testclient"
-	"github.com/mcpassay/mcpassay/probes/launch"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
 
-// bundled is the test client, within this process.
-type bundled []testclient.Defect
-
-func (b bundled) Connect(ctx context.Context, o Offer) (*launch.Exit, error) {
-	err := testclient.Run(ctx, testclient.Options{URL: o.URL, Revision: string(o.Revision), Context: o.Context, Defects: b})
-	if err != nil {
-		return &launch.Exit{Code: 1, Output: err.Error()}, nil //nolint:nilerr // it is how the client ended
-	}
-	return &launch.Exit{}, nil
-}
+// matrixSeed draws every quirk in some situation.
+const matrixSeed = 30
 
 func judge(t *testing.T, r suites.Revision, defects ...testclient.Defect) (*reports.Report, Grid) {
 	t.Helper()
-	report, grid, err := Run(t.Context(), Options{Client: bundled(defects), Name: "bundled", Revision: r, Concurrency: 4})
+	host, err := publisher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, grid, err := Run(t.Context(), Options{
+		Client: bundled(defects), Name: "bundled", Revision: r, Seed: matrixSeed, Concurrency: 4, Hosted: true,
+		Redirects: []string{"http://127.0.0.1/callback", host.origin + "/page"}, Documents: host.lab,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,18 +50,20 @@ func TestSoundClient(t *testing.T) {
 				t.Errorf("%s: %s", revision, describe(r))
 			}
 		}
-		for _, s := range Situations() {
+		all := &Options{Revision: revision}
+		for _, s := range all.needed(Catalogue()) {
 			want := map[Ending]Cell{Works: CellWorks, Refuses: CellRefuses}[s.Ends]
-			if s.binds(revision) && grid[s.ID] != want {
+			if grid[s.ID] != want {
 				t.Errorf("%s: before a deployment that %s: %q, want %q", revision, s.Doc, grid[s.ID], want)
 			}
 		}
 	}
 }
 
-// TestDefects shows that every check notices each defect that it claims, and that
-// no other fails unless the defect's declaration names it. MCPASSAY_DEFECT keeps to
-// the defects whose id contains a word.
+// TestDefects shows that every check notices each defect that it claims, that no
+// other fails unless the defect's declaration names it, and that there is no
+// situation that shows nothing of any defect. MCPASSAY_DEFECT keeps to the defects
+// whose id contains a word.
 func TestDefects(t *testing.T) {
 	claims := map[testclient.Defect][]string{}
 	for _, c := range Catalogue() {
@@ -72,7 +71,7 @@ func TestDefects(t *testing.T) {
 			claims[d] = append(claims[d], c.ID)
 		}
 	}
-	kills := 0
+	kills, caught := 0, map[string]bool{}
 	for _, d := range testclient.All() {
 		if !strings.Contains(d.ID, os.Getenv("MCPASSAY_DEFECT")) {
 			continue
@@ -82,6 +81,9 @@ func TestDefects(t *testing.T) {
 			t.Errorf("no check claims to catch a client that %s", d.Doc)
 		}
 		report, grid := judge(t, suites.V20260728, d)
+		for _, id := range caughtIn(report, grid) {
+			caught[id] = true
+		}
 		for i := range report.Results {
 			r := &report.Results[i]
 			for _, f := range r.Facets {
@@ -107,6 +109,12 @@ func TestDefects(t *testing.T) {
 				t.Errorf("passes a client that does nothing\n%s", describe(r))
 			}
 		}
+	}
+	if os.Getenv("MCPASSAY_DEFECT") != "" {
+		return
+	}
+	for _, id := range neverCaught(Options{Revision: suites.V20260728}, caught) {
+		t.Errorf("no defect shows in the situation %s", id)
 	}
 	t.Logf("%d checks, %d situations, %d defects: %d kills", len(Catalogue()), len(Situations()), len(testclient.All()), kills)
 }

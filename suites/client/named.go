@@ -26,9 +26,10 @@ var originResource = Declare(Situation{
 	Shape: func(l *Lab) {
 		shaped(variant.RootMetadataOnly)(l)
 		with(fault.PointerMissing)(l)
-		l.Front = both(respelled, rewrite(reference.PartyResourceServer, "/.well-known/oauth-protected-resource", func(s *Stage, d map[string]any) {
+		l.stand(rewrite(reference.PartyResourceServer, "/.well-known/oauth-protected-resource", func(s *Stage, d map[string]any) {
 			d["resource"] = origin(s.Server.ResourceServer.Endpoint())
 		}))
+		l.stand(respelled)
 	},
 })
 

@@ -34,6 +34,13 @@ func (t *Trace) named() []string {
 	return all
 }
 
+// documentsRead tells whether the client was told that the server reads documents.
+func (t *Trace) documentsRead() bool {
+	return slices.ContainsFunc(t.metadataRequests(), func(r *Request) bool {
+		return r.Answer["client_id_metadata_document_supported"] == true
+	})
+}
+
 func isDocumentURL(id string) bool { return strings.Contains(id, "://") }
 
 var _ = Register(Check{
@@ -41,7 +48,7 @@ var _ = Register(Check{
 	Level: suites.Should, Severity: suites.Low, Since: suites.V20251125, Cites: []suites.Cite{{Doc: spec, Section: registrationApproaches}},
 	Covers: []string{"client-cimd-supported"},
 	Remedy: "Publish a metadata document and name its URL to servers with client_id_metadata_document_supported.",
-	In:     []*Situation{documents}, Defects: []testclient.Defect{testclient.DocumentIgnored},
+	In:     []*Situation{documents, byDocumentOnly}, Defects: []testclient.Defect{testclient.DocumentIgnored},
 	Judge: func(t *Trace) Verdict {
 		switch named := t.named(); {
 		case len(named) == 0:
@@ -60,7 +67,7 @@ var _ = Register(Check{
 	Remedy:  "Look for client_id_metadata_document_supported first.",
 	Defects: []testclient.Defect{testclient.DocumentAssumed},
 	Judge: func(t *Trace) Verdict {
-		if t.Situation == documents {
+		if t.documentsRead() {
 			return notApplicable("the server reads documents")
 		}
 		return every(t.Authorizations(), noAuthorization, func(r *Request) string {

@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/mcpassay/mcpassay/fixtures/certs"
 	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/reference"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
@@ -30,6 +33,12 @@ type Offer struct {
 	Situation string // our own
 	Revision  suites.Revision
 	Context   ContextOf // with the contract's name under "name"; nil: none
+
+	Authority []byte // certificate of the authority that the client is to trust, in PEM; nil: nobody's
+	Proxy     string // URL of a proxy for what is not on this machine; empty: none
+	// Callbacks are by which URLs the user comes back, if the user is somebody who
+	// was started with the client; nil: the authorization response alone.
+	Callbacks func(response *url.URL) []*url.URL
 }
 
 // Variables are the environment of a test fixture (the contract of the official
@@ -47,6 +56,12 @@ func (o *Offer) Variables() ([]string, error) {
 		}
 		vars = append(vars, "MCP_CONFORMANCE_CONTEXT="+string(said))
 	}
+	if o.Proxy != "" {
+		for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
+			vars = append(vars, name+"="+o.Proxy)
+		}
+		vars = append(vars, "NO_PROXY="+thisMachine, "no_proxy="+thisMachine, "NODE_USE_ENV_PROXY=1")
+	}
 	return vars, nil
 }
 
@@ -58,9 +73,15 @@ type Options struct {
 	Name        string          // of the client, for the report
 	Revision    suites.Revision // default: the newest
 	Only        []string        // ids of checks; empty: all
+	Profiles    []string        // ids of those whose situations the client is put in; empty: all situations
+	Seed        uint64          // of the quirks that are left to chance
 	Concurrency int             // situations at once; default 2
 	Tool        string
 	Settled     func(reports.Result)
+
+	Hosted    bool                  // the client runs on a server, for others than its operator
+	Authority *certs.Authority      // issues the certificates of deployments that speak https; nil: one for each
+	Documents reference.DocumentLab // where the client's own document and pages may be, beside the public network
 }
 
 // A Grid is how far a client got in each situation.
@@ -72,12 +93,12 @@ func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
 	if o.Revision == "" {
 		o.Revision = suites.Revisions[len(suites.Revisions)-1]
 	}
-	checks, err := chosen(o.Only)
+	checks, err := o.Checks()
 	if err != nil {
 		return nil, nil, err
 	}
-	report := &reports.Report{Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: "none", Start: time.Now()}
-	traces, troubles := o.collect(ctx, needed(checks, o.Revision))
+	report := &reports.Report{Seed: o.Seed, Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: "none", Start: time.Now()}
+	traces, troubles := o.collect(ctx, o.needed(checks))
 	grid := o.judge(report, checks, traces, troubles)
 	report.Interrupted = ctx.Err() != nil
 	report.Took = time.Since(report.Start)
@@ -87,6 +108,9 @@ func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
 // judge fills the report with what the checks say of the traces.
 func (o *Options) judge(report *reports.Report, checks []*Check, traces map[string]*Trace, troubles map[string]error) Grid {
 	grid := Grid{}
+	for _, t := range traces {
+		t.others = traces
+	}
 	for id, t := range traces {
 		grid[id] = t.cell()
 		report.Chain = max(report.Chain, t.Exit.Took)
@@ -94,13 +118,13 @@ func (o *Options) judge(report *reports.Report, checks []*Check, traces map[stri
 	report.Situations = settings(traces)
 	verdicts := map[string]map[string]Verdict{} // by check, then situation
 	for _, c := range checks {
-		verdicts[c.ID] = c.verdicts(o.Revision, traces)
+		verdicts[c.ID] = c.verdicts(o.situations(c), traces)
 	}
 	for _, c := range checks {
 		if c.Consequence {
 			blame(c, verdicts)
 		}
-		r := c.result(o.Revision, verdicts[c.ID], traces, troubles)
+		r := c.result(o.Revision, o.situations(c), verdicts[c.ID], traces, troubles)
 		report.Results = append(report.Results, r)
 		if o.Settled != nil {
 			o.Settled(r)
@@ -122,16 +146,6 @@ func chosen(ids []string) ([]*Check, error) {
 		all = append(all, c)
 	}
 	return all, nil
-}
-
-// needed are the situations of the checks, each once.
-func needed(checks []*Check, r suites.Revision) []*Situation {
-	var all []*Situation
-	for _, c := range checks {
-		all = append(all, c.situations(r)...)
-	}
-	slices.SortFunc(all, func(a, b *Situation) int { return cmp.Compare(a.ID, b.ID) })
-	return slices.Compact(all)
 }
 
 // collect runs the client in the situations, some at once.
@@ -160,7 +174,7 @@ func (o *Options) collect(ctx context.Context, in []*Situation) (map[string]*Tra
 
 // cell is how far the client got.
 func (t *Trace) cell() Cell {
-	switch reached := len(t.Seen) > 0 && (t.Situation.Reached == nil || t.Situation.Reached(t)); {
+	switch reached := len(t.Seen)+len(t.Handshakes) > 0 && (t.Situation.Reached == nil || t.Situation.Reached(t)); {
 	case !reached:
 		return CellNotReached
 	case t.Situation.Ends == Works && t.Served():
@@ -176,17 +190,22 @@ func (t *Trace) cell() Cell {
 }
 
 // verdicts judges what the client did in each situation of the check.
-func (c *Check) verdicts(r suites.Revision, traces map[string]*Trace) map[string]Verdict {
+func (c *Check) verdicts(in []*Situation, traces map[string]*Trace) map[string]Verdict {
 	all := map[string]Verdict{}
-	for _, s := range c.situations(r) {
+	for _, s := range in {
 		if t := traces[s.ID]; t != nil {
-			v := c.Judge(t)
+			v := c.judge(t)
+			if base := traces[s.baseID()]; base != nil && !base.servedAtLast() && v.Outcome == reports.Fail {
+				v = notReached("the client does not get through before a deployment that " + base.Situation.Doc)
+			}
 			if v.Outcome == reports.Fail && c.Level != suites.Must {
 				v.Outcome = reports.Warn
 			}
 			all[s.ID] = v
 		}
 	}
+	c.discount(all, traces)
+	excuse(all, traces)
 	return all
 }
 
@@ -207,12 +226,11 @@ func blame(c *Check, verdicts map[string]map[string]Verdict) {
 }
 
 // result makes the verdict on a check of those in its situations.
-func (c *Check) result(r suites.Revision, verdicts map[string]Verdict, traces map[string]*Trace, troubles map[string]error) reports.Result {
+func (c *Check) result(r suites.Revision, in []*Situation, verdicts map[string]Verdict, traces map[string]*Trace, troubles map[string]error) reports.Result {
 	result := reports.Result{
 		ID: c.ID, Title: c.Title, Area: string(c.Area), Role: "client", Level: string(c.Level), Severity: string(c.Severity),
 		Since: string(c.Since), Cites: c.Cites, Covers: c.Covers, Remedy: c.Remedy,
 	}
-	in := c.situations(r)
 	if len(in) == 0 {
 		result.Outcome, result.Message = reports.NotApplicable, "does not bind in MCP "+string(r)
 		return result

@@ -36,9 +36,10 @@ var limited = map[*Situation]func(*Grounds) bool{
 
 // Situations are those that can be had on the grounds in a revision, sorted by id.
 func (g *Grounds) Situations(r suites.Revision) []*Situation {
-	return slices.DeleteFunc(needed(Catalogue(), r), func(in *Situation) bool {
+	all := &Options{Revision: r}
+	return slices.DeleteFunc(all.needed(Catalogue()), func(in *Situation) bool {
 		can := limited[in]
-		return can != nil && !can(g)
+		return in.Nearby || can != nil && !can(g)
 	})
 }
 
@@ -144,8 +145,8 @@ func (t *Trace) Judgements() []Judgement {
 	verdicts := map[string]map[string]Verdict{}
 	here := map[string]*Trace{t.Situation.ID: t}
 	for _, c := range catalogue {
-		if slices.Contains(c.situations(t.Revision), t.Situation) {
-			verdicts[c.ID] = c.verdicts(t.Revision, here)
+		if in := c.situations(t.Revision); slices.Contains(in, t.Situation) {
+			verdicts[c.ID] = c.verdicts(in, here)
 		}
 	}
 	var all []Judgement

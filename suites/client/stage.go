@@ -19,6 +19,11 @@ type Stage struct {
 	Server *reference.Server
 	Other  *reference.Server // a second deployment, behind the same resource server's name; nil if the situation has none
 
+	Provider *reference.Server // the identity provider; nil if the situation has none
+	quirks   []quirk           // that chance has drawn
+
+	surroundings
+
 	mu   sync.Mutex
 	seen []*reference.Observation
 	kept int // bytes of them, about
@@ -52,25 +57,34 @@ func (s *Stage) sightings() []*reference.Observation {
 	return all
 }
 
+func (s *Stage) around(f front) func(reference.Party, http.Handler) http.Handler {
+	if f == nil {
+		return nil
+	}
+	return func(party reference.Party, next http.Handler) http.Handler { return f(s, party, next) }
+}
+
 // begin starts the deployment, and a second one if the situation has one.
 func (s *Stage) begin() error {
 	s.Lab.Observe = s.observe
-	around := func(f front) func(reference.Party, http.Handler) http.Handler {
-		if f == nil {
-			return nil
-		}
-		return func(party reference.Party, next http.Handler) http.Handler { return f(s, party, next) }
+	if err := s.surround(); err != nil {
+		return err
 	}
 	if s.Lab.BaseURL != "" {
-		s.Lab.Front = both(describedAtBase, s.Lab.Front)
+		s.Lab.stand(describedAtBase)
 	}
-	s.Lab.Around = around(s.Lab.Front)
+	s.Lab.Around = s.around(s.Lab.Front)
 	var err error
 	if s.Lab.Site, err = s.site(); err != nil {
 		return err
 	}
 	if s.Server, err = reference.Start(s.Lab.Options); err != nil {
 		return err
+	}
+	if s.Lab.Provider != nil {
+		if err := s.provide(); err != nil {
+			return err
+		}
 	}
 	if !s.Lab.Moves {
 		return nil
@@ -84,7 +98,7 @@ func (s *Stage) begin() error {
 		return err
 	}
 	s.Other, err = reference.Start(reference.Options{
-		Host: s.Lab.Host, Site: site, Users: s.Lab.Users, Origin: endpoint.Scheme + "://" + endpoint.Host, ForClients: s.Lab.ForClients, Around: around(s.Lab.OtherFront),
+		Host: s.Lab.Host, Site: site, Users: s.Lab.Users, Origin: endpoint.Scheme + "://" + endpoint.Host, ForClients: s.Lab.ForClients, Around: s.around(s.Lab.OtherFront),
 		Observe: func(x *reference.Observation) {
 			switch x.Party {
 			case reference.PartyAuthServer:
@@ -100,8 +114,8 @@ func (s *Stage) begin() error {
 
 // end stops it.
 func (s *Stage) end() error {
-	var errs []error
-	for _, server := range []*reference.Server{s.Server, s.Other} {
+	errs := []error{s.clear()}
+	for _, server := range []*reference.Server{s.Server, s.Other, s.Provider} {
 		if server != nil {
 			errs = append(errs, server.Close())
 		}
@@ -124,13 +138,15 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	if err != nil {
 		return nil, err
 	}
-	return s.trace(in, offer, exit), nil
+	trace = s.trace(in, offer, exit)
+	o.look(ctx, trace)
+	return trace, nil
 }
 
 // shape makes the stage of a situation, as far as it can be made before it begins.
 func (o *Options) shape(in *Situation) *Stage {
 	s := &Stage{Lab: &Lab{Revision: o.Revision, Options: reference.Options{
-		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision)},
+		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision), Authority: o.Authority},
 	}}}
 	if o.Revision == suites.V20250326 {
 		s.Lab.atBaseURL()
@@ -138,8 +154,15 @@ func (o *Options) shape(in *Situation) *Stage {
 	if in.Shape != nil {
 		in.Shape(s.Lab)
 	}
+	s.quirks = o.draw(in)
+	for _, q := range s.quirks {
+		s.Lab.stand(q.front())
+	}
 	for i := range s.Lab.Clients {
 		s.Lab.Clients[i].RedirectURIs = slices.Concat(s.Lab.Clients[i].RedirectURIs, o.Redirects)
+	}
+	if s.Lab.Provider != nil {
+		s.Lab.Provider.redirects = o.Redirects
 	}
 	return s
 }
@@ -147,6 +170,7 @@ func (o *Options) shape(in *Situation) *Stage {
 // offer is what the client is told of a stage that has begun.
 func (o *Options) offer(s *Stage, in *Situation) Offer {
 	offer := Offer{URL: s.Server.ResourceServer.Endpoint(), Contract: in.contract(), Situation: in.ID, Revision: o.Revision}
+	s.offer(&offer, in)
 	if in.Context != nil {
 		offer.Context = in.Context(s)
 		offer.Context["name"] = offer.Contract
@@ -161,10 +185,11 @@ func (o *Options) offer(s *Stage, in *Situation) Offer {
 func (s *Stage) trace(in *Situation, offer Offer, exit *launch.Exit) *Trace {
 	trace := &Trace{
 		Situation: in, Revision: offer.Revision, Resource: offer.URL, Issuer: s.Server.AuthServer.Issuer(),
-		Context: offer.Context, Exit: exit, Seen: s.sightings(),
+		Layout: s.Lab.Layout, Quirks: idsOf(s.quirks), Context: offer.Context, Exit: exit, Seen: s.sightings(),
 	}
 	if s.Other != nil {
 		trace.OtherIssuer = s.Other.AuthServer.Issuer()
 	}
+	s.tell(trace)
 	return trace
 }
