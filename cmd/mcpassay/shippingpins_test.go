@@ -112,11 +112,8 @@ var inspectorPins = map[string]shippingPin{
 var sdkExamplePins = map[string]shippingPin{
 	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
 	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
-	"client-gets-through": {
-		reports.Fail, []string{"phantom-token-pointer-in-description", "token-dies-without-refresh"},
-		textAsPointer + "; in the middle of a call it sends the user to the authorization server, and waits for his answer only when it connects",
-	},
-	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
+	"client-gets-through":           {reports.Fail, []string{"phantom-token-pointer-in-description"}, textAsPointer},
+	"client-cimd-supported":         {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-asm-issuer-validated": {
 		reports.Fail, []string{"metadata-issuer-foreign", "phantom-token-issuer-differs"},
 		"the SDK compares no issuer with the URL that the metadata came from: it registered and asked for a code",

@@ -80,8 +80,11 @@ var _ = Register(Check{
 				return passes()
 			}
 		}
-		if t.usesToken() {
+		switch {
+		case t.usesToken():
 			return notReached("the client did not send its access token in the header")
+		case t.Exit.TimedOut:
+			return notReached("the client was ended before it used its access token")
 		}
 		return fails("the client was given an access token and did not use it")
 	},
@@ -113,6 +116,8 @@ var _ = Register(Check{
 			return notReached("the client was given no access token")
 		case len(t.grants("refresh_token")) > 0:
 			return fails("the client sent a refresh request although it had been given no refresh token")
+		case !t.usesToken() && t.Exit.TimedOut:
+			return notReached("the client was ended before it used its access token")
 		case !t.usesToken():
 			return fails("the client ended when it got no refresh token%s", t.ended())
 		case n == 0:
