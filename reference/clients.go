@@ -47,6 +47,7 @@ type Client struct {
 
 	certificateBound bool                       // its tokens are bound to its certificate
 	jwks             json.RawMessage            // public keys, for private_key_jwt
+	keysAt           *keySource                 // where those are published; nil: they were registered themselves
 	described        map[string]json.RawMessage // other metadata, as registered
 	manager          string                     // digest of the registration access token
 	registered       time.Time

@@ -7,12 +7,24 @@ const (
 	byHandOnly    = "it cannot be told of a registration made by hand"
 	lenientOnPKCE = "it refuses only metadata that lists methods without S256, not metadata that lists none: an authorization request was made"
 	noDocument    = "it has no metadata document and registers dynamically, although the server reads documents"
+	noProxyAsked  = "Node.js 20 asks no proxy of its environment, so that nobody sees what it sends to other machines"
+	readWhole     = "it reads documents to their end, of whatever size: all 64 MB were taken"
 	stateIgnored  = "its callback reads the code alone: a token request with that code followed"
 )
 
 // @ai-sdk/mcp 2.0.99.
 var aiSDKPins = map[string]shippingPin{
-	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
+	"client-authz-url-scheme-allowlist": {
+		reports.Fail, []string{"endpoint-file", "endpoint-private-scheme", "endpoint-cleartext"},
+		"its schema refuses javascript:, data: and vbscript: alone; all else reaches redirectToAuthorization, where an application opens what it is given",
+	},
+	"client-documents-bounded": {reports.Warn, []string{"giant-resource-metadata"}, readWhole},
+	"client-opener-schemes": {
+		reports.Fail, []string{"endpoint-file", "endpoint-private-scheme"},
+		"its schema refuses javascript:, data: and vbscript: alone: the application was told to open file:///etc/hostname and a URL of another application",
+	},
+	"client-ssrf-https-only": {reports.Inconclusive, []string{"issuer-elsewhere-cleartext"}, noProxyAsked},
+	"client-cimd-supported":  {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-foreign-metadata-refused": {
 		reports.Inconclusive, []string{"pointer-foreign"}, "it ends without fetching what the pointer names, and does not say why",
 	},

@@ -23,6 +23,7 @@ type Check struct {
 	Remedy       string
 	Defects      []testclient.Defect // what it must catch
 	In           []*Situation        // nil: every situation in which a client is to get through
+	Beside       []*Situation        // that Judge looks at as well, with Trace.in
 	Judge        func(*Trace) Verdict
 
 	// Consequence says that whatever else went wrong in a situation makes this

@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/mcpassay/mcpassay/fixtures/certs"
 	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/reference"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
@@ -30,6 +33,12 @@ type Offer struct {
 	Situation string // our own
 	Revision  suites.Revision
 	Context   ContextOf // with the contract's name under "name"; nil: none
+
+	Authority []byte // certificate of the authority that the client is to trust, in PEM; nil: nobody's
+	Proxy     string // URL of a proxy for what is not on this machine; empty: none
+	// Callbacks are by which URLs the user comes back, if the user is somebody who
+	// was started with the client; nil: the authorization response alone.
+	Callbacks func(response *url.URL) []*url.URL
 }
 
 // Variables are the environment of a test fixture (the contract of the official
@@ -47,6 +56,12 @@ func (o *Offer) Variables() ([]string, error) {
 		}
 		vars = append(vars, "MCP_CONFORMANCE_CONTEXT="+string(said))
 	}
+	if o.Proxy != "" {
+		for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
+			vars = append(vars, name+"="+o.Proxy)
+		}
+		vars = append(vars, "NO_PROXY="+thisMachine, "no_proxy="+thisMachine, "NODE_USE_ENV_PROXY=1")
+	}
 	return vars, nil
 }
 
@@ -63,6 +78,10 @@ type Options struct {
 	Concurrency int             // situations at once; default 2
 	Tool        string
 	Settled     func(reports.Result)
+
+	Hosted    bool                  // the client runs on a server, for others than its operator
+	Authority *certs.Authority      // issues the certificates of deployments that speak https; nil: one for each
+	Documents reference.DocumentLab // where the client's own document and pages may be, beside the public network
 }
 
 // A Grid is how far a client got in each situation.
@@ -147,12 +166,15 @@ func (o *Options) collect(ctx context.Context, in []*Situation) (map[string]*Tra
 		})
 	}
 	all.Wait()
+	for _, t := range traces {
+		t.others = traces
+	}
 	return traces, troubles
 }
 
 // cell is how far the client got.
 func (t *Trace) cell() Cell {
-	switch reached := len(t.Seen) > 0 && (t.Situation.Reached == nil || t.Situation.Reached(t)); {
+	switch reached := len(t.Seen)+len(t.Handshakes) > 0 && (t.Situation.Reached == nil || t.Situation.Reached(t)); {
 	case !reached:
 		return CellNotReached
 	case t.Situation.Ends == Works && t.Served():
@@ -261,7 +283,7 @@ func errorText(err error) string {
 	switch {
 	case err == nil:
 		err = errors.New("the run ended before")
-	case errors.Is(err, errUntried):
+	case errors.Is(err, errUntried), errors.Is(err, errNearby):
 		return err.Error()
 	}
 	return "the client could not be started: " + err.Error()
