@@ -10,6 +10,9 @@ const (
 	noProxyAsked  = "Node.js 20 asks no proxy of its environment, so that nobody sees what it sends to other machines"
 	readWhole     = "it reads documents to their end, of whatever size: all 64 MB were taken"
 	stateIgnored  = "its callback reads the code alone: a token request with that code followed"
+	firstOnly     = "it takes the first of authorization_servers: after two 404 it tried /register there, and nothing went to the second"
+	guesses       = "it falls back to the default endpoints of 2025-03-26 at whatever issuer has no metadata: it registered and asked for a code there"
+	rootTried     = "after /.well-known/oauth-authorization-server/tenants/acme it asked for the same without the path, which is another issuer's"
 )
 
 // @ai-sdk/mcp 2.0.99.
@@ -23,8 +26,11 @@ var aiSDKPins = map[string]shippingPin{
 		reports.Fail, []string{"endpoint-file", "endpoint-private-scheme"},
 		"its schema refuses javascript:, data: and vbscript: alone: the application was told to open file:///etc/hostname and a URL of another application",
 	},
-	"client-ssrf-https-only": {reports.Inconclusive, []string{"issuer-elsewhere-cleartext"}, noProxyAsked},
-	"client-cimd-supported":  {reports.Warn, []string{"document-clients"}, noDocument},
+	"client-ssrf-https-only":        {reports.Inconclusive, []string{"issuer-elsewhere-cleartext"}, noProxyAsked},
+	"client-cimd-supported":         {reports.Warn, []string{"document-clients"}, noDocument},
+	"client-asm-discovery-order":    {reports.Fail, []string{"metadata-last-place"}, rootTried},
+	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
+	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
 	"client-foreign-metadata-refused": {
 		reports.Inconclusive, []string{"pointer-foreign"}, "it ends without fetching what the pointer names, and does not say why",
 	},
@@ -52,9 +58,18 @@ var aiSDKPins = map[string]shippingPin{
 
 // mcp-remote 0.15.1.
 var mcpRemotePins = map[string]shippingPin{
+	"client-asm-discovery-order":    {reports.Fail, []string{"metadata-last-place"}, rootTried},
+	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
+	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
+	"client-resource-most-specific": {
+		reports.Warn, []string{"prm-origin-resource"}, "its URL parser adds a slash to the origin that the metadata names",
+	},
+	"client-scope-from-prm": {
+		reports.Warn, []string{"scope-undefined"}, "where neither challenge nor resource names a scope it asks for all that the authorization server lists, admin among them",
+	},
 	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-gets-through": {
-		reports.Fail, []string{"configured-client", "configured-client-beside-registration", "step-up"},
+		reports.Fail, []string{"configured-client", "configured-client-beside-registration", "step-up", "step-up-unlisted"},
 		"an error response to its callback, invalid_scope, ends it: it adds offline_access, which the configured client may not have; and it registers for notes.read alone, so that the scope of the step-up is not for it",
 	},
 	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised"}, lenientOnPKCE},
@@ -63,6 +78,11 @@ var mcpRemotePins = map[string]shippingPin{
 
 // @modelcontextprotocol/inspector 2.12.0.
 var inspectorPins = map[string]shippingPin{
+	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
+	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
+	"client-challenge-authoritative": {
+		reports.Fail, []string{"scope-unlisted"}, "the challenge names notes.read, and it asks for what the resource lists instead",
+	},
 	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-gets-through": {
 		reports.Fail, []string{"configured-client", "configured-client-beside-registration"},
@@ -80,6 +100,12 @@ var inspectorPins = map[string]shippingPin{
 
 // The OAuth example of @modelcontextprotocol/sdk 1.32.2.
 var sdkExamplePins = map[string]shippingPin{
+	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
+	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
+	"client-gets-through": {
+		reports.Fail, []string{"token-dies-without-refresh"},
+		"in the middle of a call it sends the user to the authorization server, and waits for his answer only when it connects",
+	},
 	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-asm-issuer-validated": {
 		reports.Fail, []string{"metadata-issuer-foreign"},

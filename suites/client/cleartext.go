@@ -54,7 +54,7 @@ var _ = Register(Check{
 	Cites:  []suites.Cite{{Doc: practices, Section: forgery}, {Doc: "OAuth 2.1", Section: "1.5"}},
 	Covers: []string{"client-ssrf-https-only"},
 	Remedy: "Refuse http URLs in metadata, but for loopback addresses.",
-	In:     []*Situation{elsewhereClear}, Beside: []*Situation{elsewhereSecure}, Defects: []testclient.Defect{testclient.FetchesAnything},
+	In:     []*Situation{elsewhereClear, elsewhereSecure}, Defects: []testclient.Defect{testclient.FetchesAnything, testclient.FallsBackToHTTP, testclient.SchemeAssumed},
 	Judge: func(t *Trace) Verdict {
 		secure := t.in(elsewhereSecure)
 		switch {

@@ -45,7 +45,7 @@ var _ = Register(Check{
 	Level: suites.Must, Severity: suites.Medium, Cites: []suites.Cite{{Doc: spec, Section: auth}},
 	Covers:      []string{"client-parses-www-authenticate"},
 	Remedy:      "On 401, read WWW-Authenticate, find the authorization server, obtain a token and repeat the request with it.",
-	Defects:     slices.Concat(intolerant, []testclient.Defect{testclient.ChallengeIgnored, testclient.RefreshAssumed, testclient.TypeExact, testclient.ExpiryAssumed, testclient.DoesNothing}),
+	Defects:     slices.Concat(intolerant, []testclient.Defect{testclient.ChallengeIgnored, testclient.RefreshAssumed, testclient.TypeExact, testclient.ExpiryAssumed, testclient.SchemeAssumed, testclient.DoesNothing}),
 	Consequence: true,
 	Judge: func(t *Trace) Verdict {
 		switch {

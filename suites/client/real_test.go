@@ -77,11 +77,11 @@ var sdkPins = map[string]pin{
 		"it takes a parameter with white space before its equals sign, which RFC 9110 allows in section 11.2, for another challenge, and finds no resource_metadata",
 	},
 	"client-documents-bounded": {
-		reports.Warn, nil,
-		"its HTTP client has no time limit: it still read after 20 seconds of metadata that came byte by byte (drip-fed-metadata); sizes it limits",
+		reports.Warn, []string{"drip-fed-metadata"},
+		"its HTTP client has no time limit: it still read after 20 seconds of metadata that came byte by byte; sizes it limits",
 	},
 	"client-external-user-agent": {
-		reports.Inconclusive, nil, "it is its own user agent, as the contract of test fixtures has it, and calls itself Go-http-client",
+		reports.Inconclusive, []string{"sound"}, "it is its own user agent, as the contract of test fixtures has it, and calls itself Go-http-client",
 	},
 	"client-token-not-sent-elsewhere": {
 		reports.Fail, []string{"call-redirected-port"},

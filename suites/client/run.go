@@ -108,6 +108,9 @@ func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
 // judge fills the report with what the checks say of the traces.
 func (o *Options) judge(report *reports.Report, checks []*Check, traces map[string]*Trace, troubles map[string]error) Grid {
 	grid := Grid{}
+	for _, t := range traces {
+		t.others = traces
+	}
 	for id, t := range traces {
 		grid[id] = t.cell()
 		report.Chain = max(report.Chain, t.Exit.Took)
@@ -166,9 +169,6 @@ func (o *Options) collect(ctx context.Context, in []*Situation) (map[string]*Tra
 		})
 	}
 	all.Wait()
-	for _, t := range traces {
-		t.others = traces
-	}
 	return traces, troubles
 }
 
