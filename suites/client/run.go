@@ -291,7 +291,7 @@ func errorText(err error) string {
 	switch {
 	case err == nil:
 		err = errors.New("the run ended before")
-	case errors.Is(err, errUntried):
+	case errors.Is(err, errUntried), errors.Is(err, errNearby):
 		return err.Error()
 	}
 	return "the client could not be started: " + err.Error()

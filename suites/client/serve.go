@@ -35,6 +35,7 @@ var limited = map[*Situation]func(*Grounds) bool{
 }
 
 // Situations are those that can be had on the grounds in a revision, sorted by id.
+// None is among them that only a client can be put in which we have started.
 func (g *Grounds) Situations(r suites.Revision) []*Situation {
 	all := &Options{Revision: r}
 	return slices.DeleteFunc(all.needed(Catalogue()), func(in *Situation) bool {
@@ -170,8 +171,11 @@ func (s *Situation) Registers() bool {
 	return len(o.shape(s).Lab.Clients) > 0
 }
 
-// errUntried is why a situation is not judged that nobody went to.
-var errUntried = errors.New("nobody has taken the client there")
+// Why a situation is not judged that nobody went to.
+var (
+	errUntried = errors.New("nobody has taken the client there")
+	errNearby  = errors.New("only a client that is started here can be put there: mcpassay client -- COMMAND")
+)
 
 // Judge reports on what a client did in the situations that it was taken to.
 func Judge(o Options, start time.Time, traces []*Trace) *reports.Report {
@@ -181,6 +185,9 @@ func Judge(o Options, start time.Time, traces []*Trace) *reports.Report {
 	tried, untried := map[string]*Trace{}, map[string]error{}
 	for _, in := range Situations() {
 		untried[in.ID] = errUntried
+		if in.Nearby {
+			untried[in.ID] = errNearby
+		}
 	}
 	for _, t := range traces {
 		tried[t.Situation.ID] = t

@@ -13,6 +13,7 @@ import (
 	"github.com/mcpassay/mcpassay/reference"
 	"github.com/mcpassay/mcpassay/reference/fault"
 	"github.com/mcpassay/mcpassay/reference/variant"
+	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
 
@@ -176,7 +177,9 @@ var _ = Register(Check{
 			return notApplicable("the assertion is taken here")
 		case found != "":
 			return fails("%s", found)
-		case !t.Exit.Unheard && t.Exit.OK() && !t.Exit.Stopped && strings.TrimSpace(t.Exit.Output) == "":
+		case t.Exit.Unheard:
+			return Verdict{Outcome: reports.Review, Message: "look whether the client says that its assertion was refused"}
+		case t.Exit.OK() && !t.Exit.Stopped && strings.TrimSpace(t.Exit.Output) == "":
 			return fails("the assertion was refused, and the client ended as if all was well")
 		}
 		return passes()

@@ -47,7 +47,7 @@ func TestForeignPagesCannotAct(t *testing.T) {
 }
 
 var (
-	inline  = regexp.MustCompile(`(?i)<script(?:[^>]*)>\s*[^<\s]|\son[a-z]+=|javascript:|\sstyle=|<style`)
+	inline  = regexp.MustCompile(`(?i)<script(?:[^>]*)>\s*[^<\s]|\son[a-z]+=|\sstyle=|<style`)
 	outside = regexp.MustCompile(`(?i)(?:src|href|action)="(?:[a-z]+:|//)`)
 )
 
