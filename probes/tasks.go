@@ -312,7 +312,7 @@ func (t *talk) reach(ctx context.Context, method string, params map[string]any) 
 	defer cancel()
 	a, err := t.say(brief, method, params, Capable(takesTasks))
 	if err != nil && ctx.Err() == nil {
-		return nil, nil //nolint:nilerr // it waited
+		return nil, nil // it waited
 	}
 	return a, err
 }
