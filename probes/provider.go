@@ -48,20 +48,20 @@ func (t Target) WithProvider(p *reference.Provider) Target {
 // delegate takes a user of the client through the identity provider to tokens of
 // the proxy. What is to be done about the identity provider's code is done before
 // the proxy gets it.
-func (d *Deployment) delegate(ctx context.Context, c *Client, about func(code string) error) (*Tokens, string, error) {
+func (d *Deployment) delegate(ctx context.Context, c *Client, who User, about func(code string) error) (*Tokens, string, error) {
 	s, err := d.Sit(ctx)
 	if err != nil {
 		return nil, "", err
 	}
 	defer s.Close()
-	sent, err := s.SentTo(ctx, c)
+	sent, err := s.SentTo(ctx, c, By(who))
 	if err != nil {
 		return nil, "", err
 	}
 	if own := d.Target.Provider.Issuer(); Origin(sent.Hop.URL) != originOf(own) {
 		return nil, "", &Blocked{By: "login", Owner: reports.Configuration, Err: fmt.Errorf("users are sent on to %s, and not to our identity provider %s", Origin(sent.Hop.URL), own)}
 	}
-	callback, err := s.SignInUpstream(ctx, sent.Hop, sent.Request.User)
+	callback, err := s.SignInUpstream(ctx, sent.Hop, who)
 	if err != nil {
 		return nil, "", err
 	}
@@ -84,6 +84,10 @@ func (d *Deployment) delegate(ctx context.Context, c *Client, about func(code st
 	}
 	return t, code, err
 }
+
+// bystander is who has grants that nothing is done about: another user, since a
+// server may let a client have one grant of each.
+func (d *Deployment) bystander() User { return d.Target.Users[len(d.Target.Users)-1] }
 
 // A Forsaken grant of the proxy is one of which the identity provider no longer
 // knows. Its tokens were tried until they were refused, or for Tried.
@@ -164,11 +168,11 @@ func (d *Deployment) UseEnded(ctx context.Context) (*Forsaken, error) {
 		return nil, err
 	}
 	control := wire.For(ctx, "control")
-	untouched, _, err := d.delegate(control, c, nil)
+	untouched, _, err := d.delegate(control, c, d.bystander(), nil)
 	if err != nil {
 		return nil, err
 	}
-	t, code, err := d.delegate(control, c, nil)
+	t, code, err := d.delegate(control, c, d.user(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -201,12 +205,12 @@ func (d *Deployment) UseRunOut(ctx context.Context) (*Forsaken, error) {
 	limited := func(lifetime time.Duration) func(string) error {
 		return func(code string) error { return d.Target.Provider.Limit(ctx, code, lifetime) }
 	}
-	lasting, _, err := d.delegate(control, c, limited(longLimit))
+	lasting, _, err := d.delegate(control, c, d.bystander(), limited(longLimit))
 	if err != nil {
 		return nil, err
 	}
 	lifetime := max(time.Second, (d.Target.Wait / 2).Truncate(time.Second))
-	t, _, err := d.delegate(control, c, limited(lifetime))
+	t, _, err := d.delegate(control, c, d.user(), limited(lifetime))
 	if err != nil {
 		return nil, err
 	}

@@ -292,10 +292,8 @@ func (t *talk) reachFor(ctx context.Context, id string) (*TaskTrial, error) {
 			if method == "tasks/update" {
 				params["inputResponses"] = map[string]any{}
 			}
-			brief, cancel := context.WithTimeout(wire.For(ctx, "attack"), taskPatience)
-			a, err := t.say(brief, method, params, Capable(takesTasks))
-			cancel()
-			if err != nil && (method != "tasks/result" || ctx.Err() != nil) {
+			a, err := t.reach(wire.For(ctx, "attack"), method, params)
+			if err != nil {
 				return nil, err
 			}
 			*into = a // nil: it waited
@@ -303,6 +301,20 @@ func (t *talk) reachFor(ctx context.Context, id string) (*TaskTrial, error) {
 		x.Named[method] = n
 	}
 	return x, nil
+}
+
+// reach makes one of these calls. A result that is waited for is none: nil.
+func (t *talk) reach(ctx context.Context, method string, params map[string]any) (*Answer, error) {
+	if method != "tasks/result" {
+		return t.say(ctx, method, params, Capable(takesTasks))
+	}
+	brief, cancel := context.WithTimeout(ctx, taskPatience)
+	defer cancel()
+	a, err := t.say(brief, method, params, Capable(takesTasks))
+	if err != nil && ctx.Err() == nil {
+		return nil, nil //nolint:nilerr // it waited
+	}
+	return a, err
 }
 
 // TaskIDs has tasks created one after the other, and cancels them.

@@ -49,6 +49,7 @@ type AuthServer struct {
 	pushes       *shelf[*pushed]
 	documents    *shelf[*documented] // clients that documents describe, by URL
 	providers    []*IdentityProvider
+	partners     []Partner
 
 	odd       oddities
 	spare     spareKey
@@ -82,6 +83,7 @@ func newAuthServer(origin string, o *Options) (*AuthServer, error) {
 	}
 	s.outbound = newOutbound(s.faults, o.FetchTimeout)
 	s.proofs = s.tokenProofs()
+	s.proofs.changes = o.ForClients.nonceChanges()
 	if s.variants.Has(variant.PathIssuer) {
 		s.issuer += "/tenants/acme"
 	}

@@ -1,8 +1,9 @@
 package reference
 
 import (
-	"context"
 	"slices"
+
+	"github.com/mcpassay/mcpassay/fixtures/certs"
 )
 
 // A ClientLab is what a deployment has only when it stands in front of clients
@@ -25,16 +26,26 @@ type ClientLab struct {
 	Documents bool
 	// NeverEnough makes every call of that tool lack a scope, whatever the token.
 	NeverEnough bool
+	// Icons are URLs, or paths on the resource server, of the icons of that tool.
+	Icons []string
+	// AskURL is what the user is to be asked to open before that tool answers, where
+	// the client can ask; empty: nothing.
+	AskURL string
+
+	// Authority issues the certificates of a deployment that speaks https; nil: one
+	// of its own.
+	Authority *certs.Authority
+	// Certificates are what is wrong with them, by party.
+	Certificates map[Party]CertificateFlaw
+	// Hello hears of each handshake that somebody begins with a party; nil: nobody
+	// does.
+	Hello func(Party)
+
+	ExtensionLab
 }
 
 // testTool is the tool that test fixtures for MCP clients call.
 const testTool = "test-tool"
-
-func (e *endpoint) addTestTool(lab *ClientLab) {
-	e.insatiable = lab.NeverEnough
-	addTool(e, testTool, "Answers with a word.", lab.TestToolScopes,
-		func(context.Context, *caller, nothing) (string, error) { return "test", nil })
-}
 
 // neverEnough tells whether the messages call the tool for which no token will do.
 func (e *endpoint) neverEnough(m messages) bool {

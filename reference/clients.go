@@ -47,6 +47,7 @@ type Client struct {
 
 	certificateBound bool                       // its tokens are bound to its certificate
 	jwks             json.RawMessage            // public keys, for private_key_jwt
+	keysAt           *keySource                 // where those are published; nil: they were registered themselves
 	described        map[string]json.RawMessage // other metadata, as registered
 	manager          string                     // digest of the registration access token
 	registered       time.Time
@@ -118,11 +119,16 @@ func (s *AuthServer) presetClients() error {
 	add(DelegatingClient, "Application that employs the research agent", authNone, grantCode).mayAct = AgentClient
 	add(ResourceServerClient, "Notes server", authBasic, grantExchange, grantCode).Scopes = []string{scopeRead, scopeUpstream}
 
+	var err error
 	for _, c := range s.options.Clients {
+		if c.Key != nil {
+			if c.jwks, err = c.Key.JWKS(); err != nil {
+				return err
+			}
+		}
 		s.preset[c.ID] = &c
 		s.presetOrder = append(s.presetOrder, c.ID)
 	}
-	var err error
 	if signer.Key, err = tokens.NewIssuer(signer.ID); err != nil {
 		return err
 	}

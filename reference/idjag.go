@@ -374,7 +374,7 @@ func (s *AuthServer) identityResource(t *tokens.Token, asked []string) (any, *de
 func (s *AuthServer) identityUsed(t *tokens.Token) *denial {
 	issuer, _ := t.String("iss")
 	id, _ := t.String("jti")
-	if id == "" || s.faults.Has(fault.IDJAGReplayed) {
+	if id == "" || s.faults.Has(fault.IDJAGReplayed) || s.takesTwice() {
 		return nil
 	}
 	if _, used := s.assertions.get(issuer+" "+id, s.now()); used {

@@ -40,7 +40,7 @@ func (s *AuthServer) issueIdentity(client *Client, p params) (map[string]any, *d
 	}
 	now := s.now()
 	claims := tokens.Claims{
-		"iss": s.issuer, "sub": user, "aud": audience, "client_id": client.ID, "jti": secret(),
+		"iss": s.issuer, "sub": user, "aud": audience, "client_id": s.nameAt(audience, client.ID), "jti": secret(),
 		"iat": now.Unix(), "exp": now.Add(identityLifetime).Unix(), "scope": scopeText(scopes),
 	}
 	if resource != "" {
@@ -72,7 +72,7 @@ func (s *AuthServer) issueIdentity(client *Client, p params) (map[string]any, *d
 
 // identitySubject is the user of an ID token that we issued to this very client.
 func (s *AuthServer) identitySubject(client *Client, p params) (string, *denial) {
-	if client.AuthMethod == authNone {
+	if client.AuthMethod == authNone && s.options.ForClients == nil {
 		return "", refuse(invalidClient, "a client has to prove who it is to get an identity assertion")
 	}
 	if p.get("subject_token_type") != tokenTypeID {
@@ -122,7 +122,7 @@ func (s *AuthServer) identityTarget(p params) (audience, resource string, proble
 	if len(audiences) != 1 || len(resources) > 1 {
 		return "", "", refuse(invalidRequest, "an identity assertion is for one authorization server and one resource")
 	}
-	protected, known := partners[audiences[0]]
+	protected, known := s.protectedBy(audiences[0])
 	if !known && !s.faults.Has(fault.IDPAnyAudience) {
 		return "", "", refuse(invalidTarget, "there are no identity assertions for %q", audiences[0])
 	}

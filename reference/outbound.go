@@ -49,6 +49,7 @@ type outbound struct {
 	faults  fault.Set
 	timeout time.Duration
 	slots   chan struct{}
+	limit   int64 // bytes of an answer
 
 	mu     sync.RWMutex
 	lab    DocumentLab
@@ -56,7 +57,7 @@ type outbound struct {
 }
 
 func newOutbound(faults fault.Set, timeout time.Duration) *outbound {
-	o := &outbound{faults: faults, timeout: timeout, slots: make(chan struct{}, maxFetches)}
+	o := &outbound{faults: faults, timeout: timeout, slots: make(chan struct{}, maxFetches), limit: maxFetched}
 	o.trust(DocumentLab{})
 	return o
 }
@@ -163,6 +164,15 @@ type fetched struct {
 
 // get fetches a URL. Its error is errFetch, but with faults.
 func (o *outbound) get(ctx context.Context, u *url.URL) (*fetched, error) {
+	got, err := o.answerOf(ctx, u)
+	if err == nil && got.status != http.StatusOK && !o.faults.Has(fault.DocumentStatusIgnored) {
+		return nil, o.describe(got.status, got.body)
+	}
+	return got, err
+}
+
+// answerOf fetches whatever a URL is answered with.
+func (o *outbound) answerOf(ctx context.Context, u *url.URL) (*fetched, error) {
 	if almostAddress(u.Hostname()) || o.faults.Has(fault.FetchAddressText) && looksInternal(u.Hostname()) && !o.named(u.Host) {
 		return nil, errFetch
 	}
@@ -189,16 +199,13 @@ func (o *outbound) get(ctx context.Context, u *url.URL) (*fetched, error) {
 		return nil, o.explain(err)
 	}
 	defer res.Body.Close() //nolint:errcheck // read as far as we want
-	limit := int64(maxFetched)
+	limit := o.limit
 	if o.faults.Has(fault.DocumentUnbounded) {
 		limit = 1 << 30
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	if err != nil || int64(len(body)) > limit {
 		return nil, errFetch
-	}
-	if res.StatusCode != http.StatusOK && !o.faults.Has(fault.DocumentStatusIgnored) {
-		return nil, o.describe(res.StatusCode, body)
 	}
 	return &fetched{header: res.Header, status: res.StatusCode, body: body}, nil
 }

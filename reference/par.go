@@ -88,6 +88,7 @@ func (s *AuthServer) readPush(r *http.Request) (params, *denial) {
 	if name := params(form).repeated("resource"); name != "" {
 		return nil, refuse(invalidRequest, "%s was sent more than once", name)
 	}
+	s.meetKeys(r.Context(), params(form))
 	return params(form), nil
 }
 

@@ -40,6 +40,7 @@ type proofGuard struct {
 	seen           *shelf[bool]
 	nonce, earlier string // what proofs have to hold; empty: nothing
 	renewed        time.Time
+	changes        bool // see ClientLab
 }
 
 // nonceLifetime is how long a nonce is handed out; it is taken as long again.
@@ -107,5 +108,6 @@ func (g *proofGuard) fresh(t *tokens.Token) error {
 		return errProof
 	}
 	g.seen.put(key, true, now.Add(2*tokens.ProofWindow))
+	g.changed()
 	return nil
 }

@@ -103,7 +103,9 @@ func (s *AuthServer) keysAllowed(client *Client, m *clientMetadata) *denial {
 	}
 	if m.has("jwks_uri") && !m.has("jwks") {
 		s.fetchNamed(fault.FetchRegisteredKeys, m.members["jwks_uri"])
-		return refuse(invalidMetadata, "keys are taken by value only")
+		if problem := s.keysByReference(client, m); problem != nil {
+			return problem
+		}
 	}
 	if m.has("jwks") && !s.faults.Has(fault.RegisterPrivateKeys) {
 		if err := tokens.PublicKeys(client.jwks); err != nil {
@@ -117,7 +119,7 @@ func (s *AuthServer) keysAllowed(client *Client, m *clientMetadata) *denial {
 		if client.AuthMethod == authCertificate && !s.takesCertificates() {
 			return refuse(invalidMetadata, "no certificate can arrive here")
 		}
-		if !m.has("jwks") {
+		if !m.has("jwks") && client.keysAt == nil {
 			return refuse(invalidMetadata, "%s needs jwks", client.AuthMethod)
 		}
 		return nil

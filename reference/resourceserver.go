@@ -110,6 +110,7 @@ func (rs *ResourceServer) serve(path, name, upstreamURL string) *endpoint {
 		e.verifier.audience += "/"
 	}
 	e.proofs = e.callProofs()
+	e.proofs.changes = rs.lab.nonceChanges()
 	if rs.lab != nil {
 		e.only, e.shared = rs.lab.Revision, true
 	}

@@ -28,12 +28,12 @@ func (o *Options) secure(listeners *[3]net.Listener) (*security, error) {
 	if !variant.Of(o.Variants...).Has(variant.TLS) {
 		return nil, nil
 	}
-	authority, err := certs.New()
+	authority, err := o.ForClients.authority()
 	if err != nil {
 		return nil, err
 	}
 	for i, l := range listeners {
-		config, err := o.tlsConfig(authority, l, i == 0)
+		config, err := o.tlsConfig(authority, l, []Party{PartyAuthServer, PartyResourceServer, PartyUpstream}[i])
 		if err != nil {
 			return nil, err
 		}
@@ -44,7 +44,8 @@ func (o *Options) secure(listeners *[3]net.Listener) (*security, error) {
 
 // tlsConfig is that of one server. Faults that leave no valid certificate are of
 // the authorization server alone, or nothing could be reached.
-func (o *Options) tlsConfig(authority *certs.Authority, l net.Listener, isAuthServer bool) (*tls.Config, error) {
+func (o *Options) tlsConfig(authority *certs.Authority, l net.Listener, party Party) (*tls.Config, error) {
+	isAuthServer := party == PartyAuthServer
 	host, _, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
@@ -78,7 +79,7 @@ func (o *Options) tlsConfig(authority *certs.Authority, l net.Listener, isAuthSe
 	if faults.Has(fault.TLSWeakCiphers) {
 		config.CipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_RC4_128_SHA}
 	}
-	return config, nil
+	return config, o.ForClients.spoil(config, party, names)
 }
 
 func (s *security) scheme() string {

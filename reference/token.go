@@ -167,6 +167,7 @@ func (s *AuthServer) readForm(r *http.Request, repeatable ...string) (params, *d
 		return nil, refuse(invalidRequest, "%s was sent more than once", name)
 	}
 	s.meetSender(r.Context(), params(form))
+	s.meetKeys(r.Context(), params(form))
 	return params(form), nil
 }
 

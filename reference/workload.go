@@ -65,7 +65,7 @@ func (s *AuthServer) isWorkload(r *http.Request, p params) bool {
 		return false
 	}
 	forIdentity := strings.Contains(strings.ToLower(t.Type()), "id-jag")
-	return !forIdentity && r.Header.Get("Authorization") == "" && p.get("client_id") == "" && p.get("client_assertion") == ""
+	return !forIdentity && r.Header.Get("Authorization") == "" && s.namesNoClient(p) && p.get("client_assertion") == ""
 }
 
 // workloadToken gives a workload a token for the MCP server that it may call.
@@ -146,7 +146,7 @@ func (s *AuthServer) workloadAsserted(t *tokens.Token) error {
 func (s *AuthServer) workloadAssertedOnce(t *tokens.Token, id string) error {
 	issuer, _ := t.String("iss")
 	seen := "workload " + issuer + " " + id
-	if _, used := s.assertions.get(seen, s.now()); used && id != "" {
+	if _, used := s.assertions.get(seen, s.now()); used && id != "" && !s.takesTwice() {
 		return errors.New("it was used before")
 	}
 	s.assertions.put(seen, true, s.now().Add(maxAssertionLifetime))

@@ -21,3 +21,7 @@ func init() {
 		settings[id] = reference.Options{Variants: []variant.Variant{variant.Proxy}}
 	}
 }
+
+func init() {
+	settings["as-client-keys-replaced"] = reference.Options{Variants: []variant.Variant{variant.KeysByReference}}
+}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"time"
 
+	"github.com/mcpassay/mcpassay/fixtures/certs"
 	"github.com/mcpassay/mcpassay/fixtures/tokens"
 	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/probes/opener"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 	"github.com/mcpassay/mcpassay/suites/client"
@@ -24,6 +27,7 @@ type clientCommand struct {
 	Refuses     map[string]string `placeholder:"SITUATION=WHY" mapsep:"none" help:"The client does not go on in this situation, on purpose: it is stricter than it need be. Repeatable; the report says so."`
 	Concurrency int               `default:"2" help:"Situations at once (default: ${default})."`
 	Strict      bool              `help:"Warnings fail the gate."`
+	OnServer    bool              `help:"The client runs on a server, for others: it is to leave internal addresses alone, but for the host of the MCP server itself."`
 
 	Shipping shippingFlags `embed:"" group:"Clients that were not written for tests:"`
 
@@ -53,8 +57,12 @@ func (c *clientCommand) Run(out *output) error {
 	defer interrupts.close()
 	name := commandLine(c.Command)
 	var started client.Client = &command{line: name, timeout: c.Timeout}
+	authority, err := certs.New()
+	if err != nil {
+		return err
+	}
 	if c.Shipping.wanted(name) {
-		visit, end, err := c.Shipping.visitor(ctx)
+		visit, end, err := c.Shipping.visitor(ctx, authority)
 		if err != nil {
 			return err
 		}
@@ -63,7 +71,7 @@ func (c *clientCommand) Run(out *output) error {
 	}
 	options := client.Options{
 		Client: started, Redirects: c.Shipping.RedirectURI, Attended: c.Shipping.UserAgent == inBrowser, Name: name, Revision: suites.Revision(c.Spec), Only: c.Check, Profiles: c.Profile, Declared: c.Refuses, Seed: c.seed(), Concurrency: c.Concurrency,
-		Tool: versionLine(),
+		Tool: versionLine(), Hosted: c.OnServer, Authority: authority,
 	}
 	checks, err := options.Checks()
 	if err != nil {
@@ -135,10 +143,18 @@ type command struct {
 	timeout time.Duration
 }
 
-func (c *command) Connect(ctx context.Context, o client.Offer) (*launch.Exit, error) {
+// Connect catches what the client wants opened, so that no hostile URL reaches the
+// desktop of whoever runs this.
+func (c *command) Connect(ctx context.Context, o client.Offer) (exit *launch.Exit, err error) {
 	env, err := o.Variables()
 	if err != nil {
 		return nil, err
 	}
-	return launch.Run(ctx, launch.Command{Shell: c.line, URL: o.URL, Env: env, Timeout: c.timeout})
+	dir, err := os.MkdirTemp("", "mcpassay-client-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	return opener.Run(ctx, launch.Command{Shell: c.line, URL: o.URL, Env: env, Timeout: c.timeout},
+		opener.Options{Dir: dir, Lead: o.Callbacks, Authority: o.Authority})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -12,22 +13,18 @@ import (
 // A LabIDP is an identity provider of ours that the authorization server has users
 // sign in at.
 type LabIDP struct {
-	Addr       string `yaml:"addr" json:"addr" jsonschema:"address to listen on, such as 127.0.0.1:9402"`
-	Issuer     string `yaml:"issuer" json:"issuer,omitempty" jsonschema:"URL that the authorization server and its users reach it under; default: the address"`
-	ClientID   string `yaml:"client_id" json:"client_id,omitempty" jsonschema:"what the authorization server is called there; default: one is made up"`
-	SecretEnv  string `yaml:"client_secret_env" json:"client_secret_env,omitempty" jsonschema:"name of the environment variable that holds its secret there"`
-	SecretFile string `yaml:"client_secret_file" json:"client_secret_file,omitempty" jsonschema:"file whose first line is that secret"`
+	Addr      string `yaml:"addr" json:"addr" jsonschema:"address to listen on, such as 127.0.0.1:9402"`
+	Issuer    string `yaml:"issuer" json:"issuer,omitempty" jsonschema:"URL that the authorization server and its users reach it under; default: the address"`
+	ClientID  string `yaml:"client_id" json:"client_id,omitempty" jsonschema:"what the authorization server is called there; default: one is made up"`
+	SecretEnv string `yaml:"client_secret_env" json:"client_secret_env,omitempty" jsonschema:"name of the environment variable that holds its secret there"`
 }
 
 func (l *LabIDP) validate() error {
-	hasSecret := l.SecretEnv != "" || l.SecretFile != ""
 	switch {
 	case l.Addr == "" && *l != LabIDP{}:
-		return fmt.Errorf("lab_idp: addr is missing")
-	case l.SecretEnv != "" && l.SecretFile != "":
-		return fmt.Errorf("lab_idp: client_secret_env and client_secret_file exclude each other")
-	case hasSecret != (l.ClientID != ""):
-		return fmt.Errorf("lab_idp: client_id and its secret go together")
+		return errors.New("lab_idp: addr is missing")
+	case (l.SecretEnv == "") != (l.ClientID == ""):
+		return errors.New("lab_idp: client_id and client_secret_env go together")
 	}
 	return nil
 }
@@ -39,7 +36,7 @@ func (v *vantage) startProvider(s *scene, c *Config, to io.Writer) error {
 	made := o.ClientID == ""
 	if !made {
 		var err error
-		if o.Secret, err = secretFrom(c.LabIDP.SecretEnv, c.LabIDP.SecretFile); err != nil {
+		if o.Secret, err = secretFrom(c.LabIDP.SecretEnv, ""); err != nil {
 			return usagef("the secret of lab_idp: %w", err)
 		}
 	}

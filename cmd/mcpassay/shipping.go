@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpassay/mcpassay/fixtures/certs"
 	"github.com/mcpassay/mcpassay/probes"
 	"github.com/mcpassay/mcpassay/probes/browser"
 	"github.com/mcpassay/mcpassay/probes/launch"
@@ -48,11 +49,12 @@ func (f *shippingFlags) wanted(line string) bool {
 }
 
 // visitor is the client's user. The caller closes what it needs.
-func (f *shippingFlags) visitor(ctx context.Context) (opener.Visitor, func() error, error) {
+// Nil follows redirects.
+func (f *shippingFlags) visitor(ctx context.Context, authority *certs.Authority) (opener.Visitor, func() error, error) {
 	if !f.intercepts() || f.UserAgent != inBrowser {
-		return opener.Follow, func() error { return nil }, nil
+		return nil, func() error { return nil }, nil
 	}
-	b, err := startBrowser(ctx, browser.Options{Path: f.Browser})
+	b, err := startBrowser(ctx, browser.Options{Path: f.Browser, TrustedKeys: []string{authority.KeyDigest()}})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,25 +104,20 @@ func (s *shipping) Connect(ctx context.Context, o client.Offer) (exit *launch.Ex
 		return nil, err
 	}
 	if !s.intercepts() {
+		trusting, err := opener.Trusting(dir, o.Authority)
+		if err != nil {
+			return nil, err
+		}
+		command.Env = append(command.Env, trusting...)
 		command.Hear = s.hear(o.URL, func(string) {})
 		return launch.Run(ctx, command)
 	}
-	catching, err := opener.Start(ctx, dir, s.visit)
-	if err != nil {
-		return nil, err
-	}
-	command.Env = append(command.Env, catching.Variables()...)
-	command.Without = append(command.Without, opener.Desktop...)
-	command.Hear = s.hear(o.URL, func(shown string) { catching.Open(ctx, shown, false) })
-	exit, err = launch.Run(ctx, command)
-	opened, trouble := catching.Close()
-	if exit != nil {
-		exit.Intercepted, exit.Opened = true, opened
-		if trouble != nil {
-			exit.Output += "\n" + trouble.Error()
-		}
-	}
-	return exit, err
+	return opener.Run(ctx, command, opener.Options{
+		Dir: dir, Visit: s.visit, Lead: o.Callbacks, Authority: o.Authority,
+		Hear: func(catching *opener.Opener) func(string) (string, bool) {
+			return s.hear(o.URL, func(shown string) { catching.Open(ctx, shown, false) })
+		},
+	})
 }
 
 // command is how the client is started with a folder of its own.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	shipped "github.com/mcpassay/mcpassay/fixtures/clients"
-	"github.com/mcpassay/mcpassay/probes/opener"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 	"github.com/mcpassay/mcpassay/suites/client"
@@ -74,7 +73,7 @@ func TestShippingClients(t *testing.T) {
 			t.Parallel()
 			under := &shipping{
 				shippingFlags: &c.flags, line: "cd " + shellQuote(dir) + " && exec " + shellQuote(node) + " " + c.script,
-				timeout: c.timeout, visit: opener.Follow,
+				timeout: c.timeout,
 			}
 			report, grid, err := client.Run(t.Context(), client.Options{
 				Client: under, Name: c.name, Revision: c.revision, Seed: shippingSeed, Concurrency: c.concurrency, Redirects: c.flags.RedirectURI,

@@ -9,12 +9,30 @@ const (
 	noDocument    = "it has no metadata document and registers dynamically, although the server reads documents"
 	textAsPointer = "it takes the text within the quoted error_description for a parameter, and asks for the URL with the quotation mark at its end: 404, and it goes on to endpoints that the server does not have"
 	noSecondTry   = "it takes the 503, or the 500, for the end"
+	noProxyAsked  = "Node.js 20 asks no proxy of its environment, so that nobody sees what it sends to other machines"
+	readWhole     = "it reads documents to their end, of whatever size: all 64 MB were taken"
 	stateIgnored  = "its callback reads the code alone: a token request with that code followed"
+	firstOnly     = "it takes the first of authorization_servers: after two 404 it tried /register there, and nothing went to the second"
+	guesses       = "it falls back to the default endpoints of 2025-03-26 at whatever issuer has no metadata: it registered and asked for a code there"
+	rootTried     = "after /.well-known/oauth-authorization-server/tenants/acme it asked for the same without the path, which is another issuer's"
 )
 
 // @ai-sdk/mcp 2.0.99.
 var aiSDKPins = map[string]shippingPin{
-	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
+	"client-authz-url-scheme-allowlist": {
+		reports.Fail, []string{"endpoint-file", "endpoint-private-scheme", "endpoint-cleartext"},
+		"its schema refuses javascript:, data: and vbscript: alone; all else reaches redirectToAuthorization, where an application opens what it is given",
+	},
+	"client-documents-bounded": {reports.Warn, []string{"giant-resource-metadata"}, readWhole},
+	"client-opener-schemes": {
+		reports.Fail, []string{"endpoint-file", "endpoint-private-scheme"},
+		"its schema refuses javascript:, data: and vbscript: alone: the application was told to open file:///etc/hostname and a URL of another application",
+	},
+	"client-ssrf-https-only":        {reports.Inconclusive, []string{"issuer-elsewhere-cleartext"}, noProxyAsked},
+	"client-cimd-supported":         {reports.Warn, []string{"document-clients"}, noDocument},
+	"client-asm-discovery-order":    {reports.Fail, []string{"metadata-last-place"}, rootTried},
+	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
+	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
 	"client-foreign-metadata-refused": {
 		reports.Inconclusive, []string{"pointer-foreign"}, "it ends without fetching what the pointer names, and does not say why",
 	},
@@ -47,9 +65,18 @@ var aiSDKPins = map[string]shippingPin{
 
 // mcp-remote 0.15.1.
 var mcpRemotePins = map[string]shippingPin{
+	"client-asm-discovery-order":    {reports.Fail, []string{"metadata-last-place"}, rootTried},
+	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
+	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
+	"client-resource-most-specific": {
+		reports.Warn, []string{"prm-origin-resource"}, "its URL parser adds a slash to the origin that the metadata names",
+	},
+	"client-scope-from-prm": {
+		reports.Warn, []string{"scope-undefined"}, "where neither challenge nor resource names a scope it asks for all that the authorization server lists, admin among them",
+	},
 	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-gets-through": {
-		reports.Fail, []string{"phantom-token-pointer-in-description", "step-up"},
+		reports.Fail, []string{"phantom-token-pointer-in-description", "step-up", "step-up-unlisted"},
 		textAsPointer + "; and it registers for notes.read alone, so that the scope of the step-up is not for it: invalid_scope",
 	},
 	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised", "agent-identity-no-pkce"}, lenientOnPKCE},
@@ -64,6 +91,11 @@ var mcpRemotePins = map[string]shippingPin{
 
 // @modelcontextprotocol/inspector 2.12.0.
 var inspectorPins = map[string]shippingPin{
+	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
+	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
+	"client-challenge-authoritative": {
+		reports.Fail, []string{"scope-unlisted"}, "the challenge names notes.read, and it asks for what the resource lists instead",
+	},
 	"client-cimd-supported":            {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised", "agent-identity-no-pkce"}, lenientOnPKCE},
 	"client-copes-with-irregularities": {reports.Warn, []string{"static-cimd-bad-day"}, noSecondTry},
@@ -78,12 +110,17 @@ var inspectorPins = map[string]shippingPin{
 
 // The OAuth example of @modelcontextprotocol/sdk 1.32.2.
 var sdkExamplePins = map[string]shippingPin{
+	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
+	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
+	"client-gets-through": {
+		reports.Fail, []string{"phantom-token-pointer-in-description", "token-dies-without-refresh"},
+		textAsPointer + "; and in the middle of a call it sends the user to the authorization server, and waits for his answer only when it connects",
+	},
 	"client-cimd-supported": {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-asm-issuer-validated": {
 		reports.Fail, []string{"metadata-issuer-foreign", "phantom-token-issuer-differs"},
 		"the SDK compares no issuer with the URL that the metadata came from: it registered and asked for a code",
 	},
-	"client-gets-through":              {reports.Fail, []string{"phantom-token-pointer-in-description"}, textAsPointer},
 	"client-copes-with-irregularities": {reports.Warn, []string{"phantom-token-bad-day", "agent-identity-bad-day", "resource-as-bad-day"}, noSecondTry},
 	"client-pkce-refuses-unadvertised": {reports.Fail, []string{"pkce-not-advertised", "agent-identity-no-pkce"}, lenientOnPKCE},
 	"client-state-fresh":               {reports.Warn, nil, "its provider has no state method, and the SDK sends state only if there is one"},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -41,9 +42,20 @@ type Exit struct {
 	Output   string // of both streams, at most maxOutput bytes
 	Unheard  bool   // what it says cannot be read: it runs elsewhere
 	Took     time.Duration
+	Here     bool // it ran on this machine, so that it can reach what only this machine reaches
 
 	Intercepted bool     // it was started with an opener that catches what it wants a browser to show
 	Opened      []string // what it handed to that opener; hostile, and it holds secrets
+	Answers     []Answer // of its callback, in the order in which it was called
+}
+
+// An Answer is what a client's callback answered. It is hostile, and its URL holds
+// secrets.
+type Answer struct {
+	URL    string // that was called
+	Status int
+	Header http.Header
+	Body   []byte // its beginning
 }
 
 // OK tells whether the client says that all went well.
@@ -95,7 +107,7 @@ func Run(ctx context.Context, c Command) (*Exit, error) {
 	_, _ = output.Write(nil)
 	done := make(chan error, 1)
 	go func() { done <- process.Wait() }()
-	exit := &Exit{}
+	exit := &Exit{Here: true}
 	select {
 	case err = <-done:
 		exit.Left = killGroup(process)

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mcpassay/mcpassay/probes/launch"
 )
 
 // names are the programs that clients open URLs with.
@@ -41,9 +43,11 @@ type Opener struct {
 	stop       context.CancelFunc
 	all        sync.WaitGroup
 
-	mu     sync.Mutex
-	opened []string
-	errs   []error
+	mu      sync.Mutex
+	opened  []string
+	answers []launch.Answer
+	lead    func(callback *url.URL) []*url.URL
+	errs    []error
 }
 
 const (
@@ -58,7 +62,8 @@ const (
 // Start puts the stand-ins into a folder, which is the caller's to remove after
 // Close. Each URL is visited as soon as it is handed over.
 func Start(ctx context.Context, dir string, visit Visitor) (*Opener, error) {
-	o := &Opener{bin: filepath.Join(dir, "bin"), spool: filepath.Join(dir, "spool"), visit: visit}
+	o := Within(visit)
+	o.bin, o.spool = filepath.Join(dir, "bin"), filepath.Join(dir, "spool")
 	for _, d := range []string{o.bin, o.spool} {
 		if err := os.Mkdir(d, 0o700); err != nil {
 			return nil, err
@@ -73,6 +78,9 @@ func Start(ctx context.Context, dir string, visit Visitor) (*Opener, error) {
 	o.all.Go(func() { o.watch(ctx) })
 	return o, nil
 }
+
+// Within is the browser of a client within this process, which calls Browse.
+func Within(visit Visitor) *Opener { return &Opener{visit: visit, stop: func() {}} }
 
 // script hands its arguments over in a file. They are data: no shell looks at what
 // is in them.
@@ -141,22 +149,12 @@ func head(file string) ([]byte, error) {
 // Open visits a URL. Handed tells that the client gave it to an opener, rather
 // than show it to the user.
 func (o *Opener) Open(ctx context.Context, target string, handed bool) {
-	o.mu.Lock()
-	full := len(o.opened) >= maxOpened
-	if handed && !full {
-		o.opened = append(o.opened, target)
-	}
-	o.mu.Unlock()
-	u, err := url.Parse(target)
-	if full || err != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return // that it was opened is what counts
+	u := o.take(target, handed)
+	if u == nil {
+		return
 	}
 	o.all.Go(func() {
-		callback, err := o.visit(ctx, u)
-		if err == nil && callback != nil {
-			err = Deliver(ctx, callback)
-		}
-		if err != nil && ctx.Err() == nil {
+		if err := o.browse(ctx, u); err != nil && ctx.Err() == nil {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			o.errs = append(o.errs, err)
@@ -164,14 +162,31 @@ func (o *Opener) Open(ctx context.Context, target string, handed bool) {
 	})
 }
 
+// take notes a URL, and returns it if it is to be visited.
+func (o *Opener) take(target string, handed bool) *url.URL {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	full := len(o.opened) >= maxOpened
+	if handed && !full {
+		o.opened = append(o.opened, target)
+	}
+	u, err := url.Parse(target)
+	if full || err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return nil // that it was opened is what counts
+	}
+	return u
+}
+
 // Close ends the visits, takes what was handed over until now, and returns it, and
 // what was in the way of a visit.
 func (o *Opener) Close() (opened []string, trouble error) {
 	o.stop()
 	o.all.Wait()
-	ended, stop := context.WithCancel(context.Background())
-	stop()
-	o.look(ended)
+	if o.spool != "" {
+		ended, stop := context.WithCancel(context.Background())
+		stop()
+		o.look(ended)
+	}
 	o.all.Wait()
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -16,6 +16,8 @@ var (
 	AssertionNoAudience     = declare("assertion-no-audience", "takes client assertions that are for nobody in particular")
 	AssertionManyAudiences  = declare("assertion-many-audiences", "takes client assertions that are for other servers too")
 	AssertionReplayable     = declare("assertion-replayable", "takes a client assertion again and again")
+	ClientKeysFrozen        = declare("client-keys-frozen", "reads the keys at a client's jwks_uri once and never again")
+	ClientKeysKept          = declare("client-keys-kept", "goes on taking keys that a client has withdrawn from its jwks_uri")
 	AssertionAlgorithmsGone = declare("assertion-algorithms-gone", "offers private_key_jwt and does not say with which algorithms")
 	MachineMethodsGone      = declare("machine-methods-gone", "offers client credentials, and neither private_key_jwt nor client_secret_basic")
 )

@@ -41,6 +41,7 @@ var (
 	RefreshGracePeriod = Variant{"refresh-grace-period", "takes a refresh token again for a second after its use, for the sake of clients that refresh in parallel"}
 	ConsentTokenOnce   = Variant{"consent-token-once", "gives each showing of its consent page a token of its own, and takes only the last"}
 	KeyRotation        = Variant{"key-rotation", "changes its signing key during the run, announced by its key set"}
+	KeysByReference    = Variant{"keys-by-reference", "registers clients whose keys are published at a jwks_uri of theirs"}
 	ClockAhead         = Variant{"clock-ahead", "has a clock that is five minutes fast"}
 	ClockBehind        = Variant{"clock-behind", "has a clock that is five minutes slow"}
 
@@ -58,7 +59,7 @@ func All() []Variant {
 		PathIssuer, OIDCOnly, AudienceArray, ErrorPage, ConsentAlways, NoConsent, ManyChallenges, OddChallenge,
 		NoRefreshTokens, ExtraClaims, RootMetadataOnly, NoRegistration, ScriptedRedirect, FormPostConsent, OpaqueTokens,
 		ModernOnly, PAROnly, RemembersConsent, Proxy, TLS, DPoPNonces, IntrospectionCache, PhantomTokens,
-		LocalhostRefused, RefreshGracePeriod, ConsentTokenOnce, KeyRotation, ClockAhead, ClockBehind,
+		LocalhostRefused, RefreshGracePeriod, ConsentTokenOnce, KeyRotation, KeysByReference, ClockAhead, ClockBehind,
 		Slow, RateLimited, Firewall, SinglePageApplication, ScriptedLogin, WebMessage,
 	}
 }

@@ -23,6 +23,7 @@ type Check struct {
 	Remedy       string
 	Defects      []testclient.Defect // what it must catch
 	In           []*Situation        // nil: every situation in which a client is to get through
+	Beside       []*Situation        // that Judge looks at as well, with Trace.in
 	Judge        func(*Trace) Verdict
 
 	// Tolerance says that the check fails only on clients that refuse what they

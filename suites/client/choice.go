@@ -139,13 +139,20 @@ var (
 		ID: "first-server-dead", Doc: "lists two authorization servers, the first of which cannot be found", Ends: Works, Since: suites.V20250618,
 		Shape: func(l *Lab) {
 			l.Front = lists(func(s *Stage) []string {
-				issuer := s.Server.AuthServer.Issuer()
-				return []string{issuer + "/nowhere", issuer}
+				return []string{origin(s.Server.Upstream.URL()), s.Server.AuthServer.Issuer()}
 			})
 		},
-		Reached: soughtMetadata,
+		Reached: soughtAnywhere,
 	})
 )
+
+// soughtAnywhere tells whether the client looked for metadata at the authorization
+// server or at what was said to be one.
+func soughtAnywhere(t *Trace) bool {
+	return soughtMetadata(t) || slices.ContainsFunc(t.requests(reference.PartyUpstream, http.MethodGet, ""), func(r *Request) bool {
+		return slices.Contains(places(origin(r.URL.String())), r.URL.Path)
+	})
+}
 
 var _ = Register(Check{
 	ID: "client-multiple-as-choice", Title: "Of several authorization servers the client chooses one and keeps to it", Area: suites.Discovery,
@@ -179,7 +186,7 @@ var _ = Register(Check{
 	In:     []*Situation{deadFirst}, Defects: []testclient.Defect{testclient.FirstServerOnly},
 	Judge: func(t *Trace) Verdict {
 		switch {
-		case !soughtMetadata(t):
+		case !soughtAnywhere(t):
 			return notReached("the client never looked for the metadata of the authorization servers")
 		case !sawMetadata(t):
 			return fails("the client ended at the first authorization server, although the second would do")

@@ -45,7 +45,7 @@ var _ = Register(Check{
 	Level: suites.Must, Severity: suites.Medium, Cites: []suites.Cite{{Doc: spec, Section: auth}},
 	Covers:      []string{"client-parses-www-authenticate"},
 	Remedy:      "On 401, read WWW-Authenticate, find the authorization server, obtain a token and repeat the request with it.",
-	Defects:     slices.Concat(intolerant, []testclient.Defect{testclient.ChallengeIgnored, testclient.RefreshAssumed, testclient.TypeExact, testclient.TokenUnused, testclient.DoesNothing}),
+	Defects:     slices.Concat(intolerant, []testclient.Defect{testclient.ChallengeIgnored, testclient.RefreshAssumed, testclient.TypeExact, testclient.ExpiryAssumed, testclient.SchemeAssumed, testclient.TokenUnused, testclient.DoesNothing}),
 	Consequence: true, Tolerance: true,
 	Judge: func(t *Trace) Verdict {
 		switch {
@@ -221,7 +221,7 @@ var _ = Register(Check{
 			if slices.Contains(codes, code) {
 				return "one code was sent in two token requests"
 			}
-			if r.Status != http.StatusUnauthorized || r.text("error") != "invalid_client" {
+			if r.text("error") != "use_dpop_nonce" && (r.Status != http.StatusUnauthorized || r.text("error") != "invalid_client") {
 				codes = append(codes, code) // otherwise nobody has looked at it yet
 			}
 			return ""

@@ -1,38 +1,30 @@
 package client
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mcpassay/mcpassay/fixtures/testclient"
-	"github.com/mcpassay/mcpassay/probes/launch"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
-
-// bundled is the test client, within this process.
-type bundled []testclient.Defect
-
-func (b bundled) Connect(ctx context.Context, o Offer) (*launch.Exit, error) {
-	start := time.Now()
-	err := testclient.Run(ctx, testclient.Options{URL: o.URL, Revision: string(o.Revision), Context: o.Context, Defects: b})
-	if err != nil {
-		return &launch.Exit{Code: 1, Output: err.Error(), Took: time.Since(start)}, nil //nolint:nilerr // it is how the client ended
-	}
-	return &launch.Exit{Took: time.Since(start)}, nil
-}
 
 // matrixSeed draws every quirk in some situation.
 const matrixSeed = 30
 
 func judge(t *testing.T, r suites.Revision, defects ...testclient.Defect) (*reports.Report, Grid) {
 	t.Helper()
-	report, grid, err := Run(t.Context(), Options{Client: bundled(defects), Name: "bundled", Revision: r, Seed: matrixSeed, Concurrency: 4})
+	host, err := publisher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, grid, err := Run(t.Context(), Options{
+		Client: bundled(defects), Name: "bundled", Revision: r, Seed: matrixSeed, Concurrency: 4, Hosted: true,
+		Redirects: []string{"http://127.0.0.1/callback", host.origin + "/page"}, Documents: host.lab,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

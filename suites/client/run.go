@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/mcpassay/mcpassay/fixtures/certs"
 	"github.com/mcpassay/mcpassay/probes/launch"
+	"github.com/mcpassay/mcpassay/reference"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
@@ -30,6 +33,12 @@ type Offer struct {
 	Situation string // our own
 	Revision  suites.Revision
 	Context   ContextOf // with the contract's name under "name"; nil: none
+
+	Authority []byte // certificate of the authority that the client is to trust, in PEM; nil: nobody's
+	Proxy     string // URL of a proxy for what is not on this machine; empty: none
+	// Callbacks are by which URLs the user comes back, if the user is somebody who
+	// was started with the client; nil: the authorization response alone.
+	Callbacks func(response *url.URL) []*url.URL
 }
 
 // Variables are the environment of a test fixture (the contract of the official
@@ -46,6 +55,12 @@ func (o *Offer) Variables() ([]string, error) {
 			return nil, err
 		}
 		vars = append(vars, "MCP_CONFORMANCE_CONTEXT="+string(said))
+	}
+	if o.Proxy != "" {
+		for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
+			vars = append(vars, name+"="+o.Proxy)
+		}
+		vars = append(vars, "NO_PROXY="+thisMachine, "no_proxy="+thisMachine, "NODE_USE_ENV_PROXY=1")
 	}
 	return vars, nil
 }
@@ -64,6 +79,10 @@ type Options struct {
 	Concurrency int               // situations at once; default DefaultConcurrency
 	Tool        string
 	Settled     func(reports.Result)
+
+	Hosted    bool                  // the client runs on a server, for others than its operator
+	Authority *certs.Authority      // issues the certificates of deployments that speak https; nil: one for each
+	Documents reference.DocumentLab // where the client's own document and pages may be, beside the public network
 }
 
 // DefaultConcurrency is how many situations a client is in at once, if nobody says.
@@ -93,6 +112,9 @@ func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
 // judge fills the report with what the checks say of the traces.
 func (o *Options) judge(report *reports.Report, checks []*Check, traces map[string]*Trace, troubles map[string]error) Grid {
 	grid := Grid{}
+	for _, t := range traces {
+		t.others = traces
+	}
 	for id, t := range traces {
 		t.Declared = o.Declared[id]
 		grid[id] = t.cell()
@@ -157,7 +179,7 @@ func (o *Options) collect(ctx context.Context, in []*Situation) (map[string]*Tra
 
 // cell is how far the client got.
 func (t *Trace) cell() Cell {
-	switch reached := len(t.Seen) > 0 && (t.Situation.Reached == nil || t.Situation.Reached(t)); {
+	switch reached := len(t.Seen)+len(t.Handshakes) > 0 && (t.Situation.Reached == nil || t.Situation.Reached(t)); {
 	case !reached:
 		return CellNotReached
 	case t.Situation.Ends == Works && t.Served():
@@ -177,7 +199,7 @@ func (c *Check) verdicts(in []*Situation, traces map[string]*Trace) map[string]V
 	all := map[string]Verdict{}
 	for _, s := range in {
 		if t := traces[s.ID]; t != nil {
-			v := c.Judge(t)
+			v := c.judge(t)
 			if base := traces[s.baseID()]; base != nil && !base.servedAtLast() && v.Outcome == reports.Fail {
 				v = notReached("the client does not get through before a deployment that " + base.Situation.Doc)
 			}
@@ -190,6 +212,8 @@ func (c *Check) verdicts(in []*Situation, traces map[string]*Trace) map[string]V
 			all[s.ID] = v
 		}
 	}
+	c.discount(all, traces)
+	excuse(all, traces)
 	return all
 }
 

@@ -60,7 +60,11 @@ func slowFirst(in []*Situation) []*Situation {
 func (o *Options) needed(checks []*Check) []*Situation {
 	var all []*Situation
 	for _, c := range checks {
-		for _, s := range o.situations(c) {
+		in := o.situations(c)
+		if len(in) > 0 {
+			in = slices.Concat(in, c.Beside)
+		}
+		for _, s := range in {
 			all = append(all, s)
 			if s.Base != nil {
 				all = append(all, s.Base)

@@ -39,7 +39,7 @@ func (g *Grounds) Situations(r suites.Revision) []*Situation {
 	all := &Options{Revision: r}
 	return slices.DeleteFunc(all.needed(Catalogue()), func(in *Situation) bool {
 		can := limited[in]
-		return can != nil && !can(g)
+		return in.Nearby || can != nil && !can(g)
 	})
 }
 

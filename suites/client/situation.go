@@ -6,6 +6,7 @@ package client
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -57,6 +58,17 @@ type Situation struct {
 	Reached      func(*Trace) bool      // tells whether the client met what is special; nil: once it met the deployment at all
 	Proceeded    func(*Trace) bool      // tells whether the client went too far; nil: if it was served
 	Context      func(*Stage) ContextOf // what fixtures are told; nil: nothing
+
+	// Callbacks are by which URLs the user's browser comes to the client's callback,
+	// in place of the authorization response alone; nil: that.
+	Callbacks func(response *url.URL) []*url.URL
+
+	// Nearby says that only a client which runs on this machine, as a process that we
+	// started, can be put in it and seen.
+	Nearby bool
+	// Extension is what a client has to use to get anywhere here. No client has to:
+	// those that go another way are not judged.
+	Extension *Extension
 }
 
 // ContextOf is what a fixture is told beside the URL.
@@ -117,6 +129,13 @@ type Lab struct {
 	Moves bool
 	// OtherFront is Front of the second deployment.
 	OtherFront func(s *Stage, party reference.Party, next http.Handler) http.Handler
+
+	Canary  http.Handler   // answers on other addresses of this machine; nil: nobody does
+	Ready   func(s *Stage) // finishes the lab once its canary listens; nil: it is finished
+	Proxied bool           // the client is told of a proxy for what is not on this machine
+	Marked  bool           // there is a file that whatever a client has a shell evaluate would make
+	// Provider is the identity provider of the client's company; nil: there is none.
+	Provider *ProviderLab
 	// Grounds are where the deployments are reached; nil: they listen for themselves.
 	Grounds *Grounds
 }

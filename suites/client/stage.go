@@ -19,7 +19,10 @@ type Stage struct {
 	Server *reference.Server
 	Other  *reference.Server // a second deployment, behind the same resource server's name; nil if the situation has none
 
-	quirks []quirk // that chance has drawn
+	Provider *reference.Server // the identity provider; nil if the situation has none
+	quirks   []quirk           // that chance has drawn
+
+	surroundings
 
 	mu   sync.Mutex
 	seen []*reference.Observation
@@ -64,6 +67,9 @@ func (s *Stage) around(f front) func(reference.Party, http.Handler) http.Handler
 // begin starts the deployment, and a second one if the situation has one.
 func (s *Stage) begin() error {
 	s.Lab.Observe = s.observe
+	if err := s.surround(); err != nil {
+		return err
+	}
 	if s.Lab.BaseURL != "" {
 		s.Lab.stand(describedAtBase)
 	}
@@ -74,6 +80,11 @@ func (s *Stage) begin() error {
 	}
 	if s.Server, err = reference.Start(s.Lab.Options); err != nil {
 		return err
+	}
+	if s.Lab.Provider != nil {
+		if err := s.provide(); err != nil {
+			return err
+		}
 	}
 	if !s.Lab.Moves {
 		return nil
@@ -103,8 +114,8 @@ func (s *Stage) begin() error {
 
 // end stops it.
 func (s *Stage) end() error {
-	var errs []error
-	for _, server := range []*reference.Server{s.Server, s.Other} {
+	errs := []error{s.clear()}
+	for _, server := range []*reference.Server{s.Server, s.Other, s.Provider} {
 		if server != nil {
 			errs = append(errs, server.Close())
 		}
@@ -127,13 +138,15 @@ func (o *Options) stage(ctx context.Context, in *Situation) (trace *Trace, err e
 	if err != nil {
 		return nil, err
 	}
-	return s.trace(in, offer, exit), nil
+	trace = s.trace(in, offer, exit)
+	o.look(ctx, trace)
+	return trace, nil
 }
 
 // shape makes the stage of a situation, as far as it can be made before it begins.
 func (o *Options) shape(in *Situation) *Stage {
 	s := &Stage{Lab: &Lab{Revision: o.Revision, Options: reference.Options{
-		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision)},
+		Host: "localhost", ForClients: &reference.ClientLab{Unattended: !o.Attended, Revision: string(o.Revision), Authority: o.Authority},
 	}}}
 	if o.Revision == suites.V20250326 {
 		s.Lab.atBaseURL()
@@ -148,12 +161,16 @@ func (o *Options) shape(in *Situation) *Stage {
 	for i := range s.Lab.Clients {
 		s.Lab.Clients[i].RedirectURIs = slices.Concat(s.Lab.Clients[i].RedirectURIs, o.Redirects)
 	}
+	if s.Lab.Provider != nil {
+		s.Lab.Provider.redirects = o.Redirects
+	}
 	return s
 }
 
 // offer is what the client is told of a stage that has begun.
 func (o *Options) offer(s *Stage, in *Situation) Offer {
 	offer := Offer{URL: s.Server.ResourceServer.Endpoint(), Contract: in.contract(), Situation: in.ID, Revision: o.Revision}
+	s.offer(&offer, in)
 	if in.Context != nil {
 		offer.Context = in.Context(s)
 		offer.Context["name"] = offer.Contract
@@ -173,5 +190,6 @@ func (s *Stage) trace(in *Situation, offer Offer, exit *launch.Exit) *Trace {
 	if s.Other != nil {
 		trace.OtherIssuer = s.Other.AuthServer.Issuer()
 	}
+	s.tell(trace)
 	return trace
 }

@@ -26,7 +26,20 @@ type Trace struct {
 	Context     ContextOf
 	Exit        *launch.Exit
 	Seen        []*reference.Observation // in the order in which they were received
+
+	Handshakes map[reference.Party]int // begun with a party, over TLS
+	Proxied    []string                // URLs and authorities that a proxy was asked for
+	Marked     bool                    // a shell has evaluated something that was put into a URL
+	Streamed   int64                   // bytes of a document without end that the client has taken
+	Waited     bool                    // for all of a document that comes byte by byte
+	Found      map[string]*Found       // what is at URLs of the client's own
+
+	hosted bool              // the client is said to run on a server
+	others map[string]*Trace // of the same run, by situation; read once all are there
 }
+
+// in is what the same client did in another situation; nil if it was not put there.
+func (t *Trace) in(s *Situation) *Trace { return t.others[s.ID] }
 
 // A Request is one request that the client sent, with its parameters.
 type Request struct {
@@ -141,10 +154,11 @@ func (r *Request) basic() (id, secret string, ok bool) {
 	return id, secret, true
 }
 
-// bearer is the access token that the request carries in its header.
+// bearer is the access token that the request carries in its header, by whichever
+// of the two schemes (RFC 6750, section 2.1; RFC 9449, section 7.1).
 func (r *Request) bearer() string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
 		return ""
 	}
 	return token
