@@ -17,7 +17,7 @@ var misbound = Declare(Situation{
 	Contract: "auth/pre-registration", Since: suites.V20260728,
 	Shape: func(l *Lab) {
 		var tokens ledger
-		configure("client_secret_basic")(l)
+		configure(l)
 		l.Moves = true
 		l.stand(lists(func(s *Stage) []string { return []string{s.Other.AuthServer.Issuer()} }))
 		l.stand(tokens.route)

@@ -19,7 +19,7 @@ var (
 	})
 	configuredBeside = Declare(Situation{
 		ID: "configured-client-beside-registration", Doc: "was told of the client by hand and would register it as well", Ends: Works,
-		Contract: "auth/pre-registration", Shape: configure("client_secret_basic"), Context: configured,
+		Contract: "auth/pre-registration", Shape: configure, Context: configured,
 	})
 )
 

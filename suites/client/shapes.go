@@ -66,7 +66,7 @@ var (
 		contract: "auth/pre-registration", context: configured,
 		shape: func(l *Lab) {
 			knownByDocument(l)
-			configure("client_secret_basic")(l)
+			configure(l)
 			l.ForClients.AuthMethods = nil // clients with documents have no secret
 		},
 	})

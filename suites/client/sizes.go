@@ -28,7 +28,7 @@ var (
 	giantResource = oversize("giant-resource-metadata", "has resource metadata of 64 MB", reference.PartyResourceServer, rsMD, false)
 	giantServer   = oversize("giant-server-metadata", "redirects its authorization server metadata to a document of 64 MB", reference.PartyAuthServer, serverMD, true)
 	dripFed       = Declare(Situation{
-		ID: "drip-fed-metadata", Doc: "sends its authorization server metadata byte by byte", Ends: Refuses,
+		ID: "drip-fed-metadata", Doc: "sends its authorization server metadata byte by byte", Ends: Refuses, Slow: true,
 		Reached: func(t *Trace) bool { return len(t.resourceMetadata()) > 0 }, Proceeded: outwaits,
 		Shape: func(l *Lab) {
 			l.Front = instead(reference.PartyAuthServer, serverMD+"oauth-authorization-server", func(s *Stage, w http.ResponseWriter, r *http.Request) { s.drip(w, r) })

@@ -218,22 +218,21 @@ var confidential = Declare(Situation{
 	ID: "configured-client", Doc: "registers nobody and was told of the client by hand", Ends: Works, Contract: "auth/pre-registration",
 	Shape: func(l *Lab) {
 		shaped(variant.NoRegistration)(l)
-		configure("client_secret_basic")(l)
+		configure(l)
 	},
 	Context: configured,
 })
 
 // configure makes the operator know the client, and allow it every scope: clients
 // differ in what they ask for beyond what is needed, and other checks judge that.
-func configure(method string) func(*Lab) {
-	return func(l *Lab) {
-		l.ForClients.AuthMethods = []string{method}
-		l.Clients = append(l.Clients, reference.Client{
-			ID: "pre-registered-client", Secret: "pre-registered-secret", AuthMethod: method, Name: "Client under test",
-			RedirectURIs: []string{"http://localhost:3000/callback"}, GrantTypes: []string{"authorization_code", "refresh_token"},
-			Scopes: reference.KnownScopes(),
-		})
-	}
+func configure(l *Lab) {
+	const method = "client_secret_basic"
+	l.ForClients.AuthMethods = []string{method}
+	l.Clients = append(l.Clients, reference.Client{
+		ID: "pre-registered-client", Secret: "pre-registered-secret", AuthMethod: method, Name: "Client under test",
+		RedirectURIs: []string{"http://localhost:3000/callback"}, GrantTypes: []string{"authorization_code", "refresh_token"},
+		Scopes: reference.KnownScopes(),
+	})
 }
 
 // configured is what the client is told then.
