@@ -24,7 +24,7 @@ import (
 type shippingFlags struct {
 	OpensBrowser bool   `help:"The client opens a browser: catch what it opens, and be its user."`
 	UserAgent    string `default:"redirects" enum:"redirects,browser" help:"With --opens-browser: follow redirects without a browser, or sign in and agree in headless Chromium (default: ${default})."`
-	Browser      string `placeholder:"PATH" help:"Chromium to use."`
+	Browser      string `env:"MCPASSAY_BROWSER" placeholder:"PATH" help:"Chromium to use."`
 
 	RedirectURI []string `placeholder:"URI" help:"Redirect URI of the client, for deployments that register it by hand; any port of a loopback address matches. Without one such deployments are left out."`
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	shipped "github.com/mcpassay/mcpassay/fixtures/clients"
+	"github.com/mcpassay/mcpassay/probes/launch"
 	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 	"github.com/mcpassay/mcpassay/suites/client"
@@ -30,6 +33,10 @@ type shippingCase struct {
 	timeout      time.Duration
 	concurrency  int
 	pins         map[string]shippingPin
+	// usersOnly leaves out the situations of extensions, which are for clients that
+	// act without a user, or for a company's: one shipping client goes through them
+	// all, and TestServiceClient judges one that is made for some of them.
+	usersOnly bool
 }
 
 // shippingSeed draws the quirks that the pins were confirmed with.
@@ -44,11 +51,11 @@ var shippingCases = []shippingCase{
 	},
 	{
 		name: "mcp-remote", script: "mcp-remote.mjs", revision: suites.V20251125,
-		flags: shippingFlags{OpensBrowser: true, RedirectURI: []string{"http://localhost/oauth/callback"}}, timeout: 15 * time.Second, concurrency: 2, pins: mcpRemotePins,
+		flags: shippingFlags{OpensBrowser: true, RedirectURI: []string{"http://localhost/oauth/callback"}}, timeout: 15 * time.Second, concurrency: 2, pins: mcpRemotePins, usersOnly: true,
 	},
 	{
 		name: "inspector", script: "inspector.mjs",
-		revision: suites.V20251125, flags: shippingFlags{OpensBrowser: true, RedirectURI: []string{"http://127.0.0.1:6276/oauth/callback"}}, timeout: 15 * time.Second, concurrency: 1, pins: inspectorPins,
+		revision: suites.V20251125, flags: shippingFlags{OpensBrowser: true, RedirectURI: []string{"http://127.0.0.1:6276/oauth/callback"}}, timeout: 12 * time.Second, concurrency: 2, pins: inspectorPins, usersOnly: true,
 	},
 	{
 		name: "sdk-example", script: inSDK, revision: suites.V20251125,
@@ -56,7 +63,7 @@ var shippingCases = []shippingCase{
 			Shows: regexp.MustCompile(`authorize:\s+(\S+)\n`), Say: "call test-tool", SayAt: regexp.MustCompile("mcp> "),
 			Connected: regexp.MustCompile("Tool 'test-tool' result"),
 		},
-		timeout: 5 * time.Second, concurrency: 1, pins: sdkExamplePins,
+		timeout: 5 * time.Second, concurrency: 1, pins: sdkExamplePins, usersOnly: true,
 	},
 }
 
@@ -76,7 +83,7 @@ func TestShippingClients(t *testing.T) {
 				timeout: c.timeout,
 			}
 			report, grid, err := client.Run(t.Context(), client.Options{
-				Client: under, Name: c.name, Revision: c.revision, Seed: shippingSeed, Concurrency: c.concurrency, Redirects: c.flags.RedirectURI,
+				Client: c.among(under), Only: c.checks(), Name: c.name, Revision: c.revision, Seed: shippingSeed, Concurrency: c.concurrency, Redirects: c.flags.RedirectURI,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -89,6 +96,42 @@ func TestShippingClients(t *testing.T) {
 			}
 		})
 	}
+}
+
+// leftOut tells whether the client is not put in the situation.
+func (c *shippingCase) leftOut(s *client.Situation) bool { return c.usersOnly && s.Extension != nil }
+
+// checks are those that are judged in a situation that is not left out.
+func (c *shippingCase) checks() []string {
+	var ids []string
+	for _, check := range client.Catalogue() {
+		if check.In == nil || slices.ContainsFunc(check.In, func(s *client.Situation) bool { return !c.leftOut(s) }) {
+			ids = append(ids, check.ID)
+		}
+	}
+	return ids
+}
+
+// among is the client where it is not left out.
+func (c *shippingCase) among(under client.Client) client.Client {
+	out := map[string]bool{}
+	for _, s := range client.Situations() {
+		out[s.ID] = c.leftOut(s)
+	}
+	return partly{under, out}
+}
+
+// partly is a client that is not put in some situations.
+type partly struct {
+	client.Client
+	out map[string]bool
+}
+
+func (p partly) Connect(ctx context.Context, o client.Offer) (*launch.Exit, error) {
+	if p.out[o.Situation] {
+		return nil, errors.New("this test leaves the situation out")
+	}
+	return p.Client.Connect(ctx, o)
 }
 
 func (c *shippingCase) compare(t *testing.T, r *reports.Result) {

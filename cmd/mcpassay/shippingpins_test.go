@@ -4,6 +4,8 @@ import "github.com/mcpassay/mcpassay/reports"
 
 const (
 	noStepUpAsked = "it takes the 403 for the end, or refreshes its token and gets the same scope: no authorization request followed"
+	stateUnread   = "its callback reads no state: a token request with the code of another flow followed, which the code challenge makes useless"
+	proxyBreaks   = "with a proxy in its environment it ends before it asks for anything: its bundle cannot load undici on Node.js 20"
 	byHandOnly    = "it cannot be told of a registration made by hand"
 	lenientOnPKCE = "it refuses only metadata that lists methods without S256, not metadata that lists none: an authorization request was made"
 	noDocument    = "it has no metadata document and registers dynamically, although the server reads documents"
@@ -23,12 +25,13 @@ var aiSDKPins = map[string]shippingPin{
 		reports.Fail, []string{"endpoint-file", "endpoint-private-scheme", "endpoint-cleartext"},
 		"its schema refuses javascript:, data: and vbscript: alone; all else reaches redirectToAuthorization, where an application opens what it is given",
 	},
-	"client-documents-bounded": {reports.Warn, []string{"giant-resource-metadata"}, readWhole},
+	"client-documents-bounded": {reports.Warn, []string{"giant-resource-metadata", "giant-server-metadata"}, readWhole},
 	"client-opener-schemes": {
 		reports.Fail, []string{"endpoint-file", "endpoint-private-scheme"},
 		"its schema refuses javascript:, data: and vbscript: alone: the application was told to open file:///etc/hostname and a URL of another application",
 	},
-	"client-ssrf-https-only":        {reports.Inconclusive, []string{"issuer-elsewhere-cleartext"}, noProxyAsked},
+	"client-ssrf-https-only":        {reports.Inconclusive, []string{"issuer-elsewhere-cleartext", "issuer-elsewhere"}, noProxyAsked},
+	"client-token-request-https":    {reports.Inconclusive, []string{"token-endpoint-cleartext"}, noProxyAsked},
 	"client-cimd-supported":         {reports.Warn, []string{"document-clients"}, noDocument},
 	"client-asm-discovery-order":    {reports.Fail, []string{"metadata-last-place"}, rootTried},
 	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
@@ -65,6 +68,9 @@ var aiSDKPins = map[string]shippingPin{
 
 // mcp-remote 0.15.1.
 var mcpRemotePins = map[string]shippingPin{
+	"client-documents-bounded":      {reports.Warn, []string{"giant-resource-metadata", "giant-server-metadata"}, readWhole},
+	"client-ssrf-https-only":        {reports.Inconclusive, []string{"issuer-elsewhere-cleartext", "issuer-elsewhere"}, noProxyAsked},
+	"client-token-request-https":    {reports.Inconclusive, []string{"token-endpoint-cleartext"}, noProxyAsked},
 	"client-asm-discovery-order":    {reports.Fail, []string{"metadata-last-place"}, rootTried},
 	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
 	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
@@ -91,6 +97,14 @@ var mcpRemotePins = map[string]shippingPin{
 
 // @modelcontextprotocol/inspector 2.12.0.
 var inspectorPins = map[string]shippingPin{
+	"client-callback-own-response": {reports.Warn, []string{"callback-other-state"}, stateUnread},
+	"client-state-compared":        {reports.Warn, []string{"state-foreign"}, stateUnread},
+	"client-documents-bounded": {
+		reports.Warn, []string{"giant-resource-metadata", "giant-server-metadata", "drip-fed-metadata"},
+		"it reads documents to their end, of whatever size, and waits for it as long as anything arrives",
+	},
+	"client-ssrf-https-only":        {reports.Inconclusive, []string{"issuer-elsewhere-cleartext", "issuer-elsewhere"}, proxyBreaks},
+	"client-token-request-https":    {reports.Inconclusive, []string{"token-endpoint-cleartext"}, proxyBreaks},
 	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
 	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
 	"client-challenge-authoritative": {
@@ -110,6 +124,15 @@ var inspectorPins = map[string]shippingPin{
 
 // The OAuth example of @modelcontextprotocol/sdk 1.32.2.
 var sdkExamplePins = map[string]shippingPin{
+	"client-documents-bounded":   {reports.Warn, []string{"giant-resource-metadata", "giant-server-metadata"}, readWhole},
+	"client-ssrf-https-only":     {reports.Inconclusive, []string{"issuer-elsewhere-cleartext", "issuer-elsewhere"}, noProxyAsked},
+	"client-token-request-https": {reports.Inconclusive, []string{"token-endpoint-cleartext"}, noProxyAsked},
+	"client-callback-own-response": {
+		reports.Fail, []string{"callback-other-path"}, "it takes a code that comes to any path of its listener: a token request with that code followed",
+	},
+	"client-external-user-agent": {
+		reports.Inconclusive, []string{"sound"}, "it shows the URL and opens nothing: what opened it was ours",
+	},
 	"client-multiple-as-dead-first": {reports.Warn, []string{"first-server-dead"}, firstOnly},
 	"client-no-guessed-endpoints":   {reports.Warn, []string{"metadata-missing"}, guesses},
 	"client-gets-through":           {reports.Fail, []string{"phantom-token-pointer-in-description"}, textAsPointer},

@@ -10,6 +10,7 @@ import (
 	"github.com/mcpassay/mcpassay/fixtures/testclient"
 	"github.com/mcpassay/mcpassay/probes/launch"
 	"github.com/mcpassay/mcpassay/reference"
+	"github.com/mcpassay/mcpassay/reports"
 	"github.com/mcpassay/mcpassay/suites"
 )
 
@@ -54,6 +55,14 @@ func intruded(id, doc string, callbacks func(*url.URL) []*url.URL) *Situation {
 // redeemedForeign tells whether the client redeemed a code of another flow.
 func (t *Trace) redeemedForeign() bool {
 	return slices.ContainsFunc(t.Redemptions(), func(r *Request) bool { return strings.HasPrefix(r.Params.Get("code"), foreignCode) })
+}
+
+// challenges tells whether the client binds each code to itself.
+func (t *Trace) challenges() bool {
+	asked := t.Authorizations()
+	return len(asked) > 0 && !slices.ContainsFunc(asked, func(r *Request) bool {
+		return r.Params.Get("code_challenge") == "" || r.Params.Get("code_challenge_method") != "S256"
+	})
 }
 
 // stateForeign answers with the state of another request.
@@ -110,7 +119,11 @@ var _ = Register(Check{
 	In:     []*Situation{forgedFirst, otherPath, comesTwice}, Beside: []*Situation{Sound},
 	Defects: []testclient.Defect{testclient.StateUnchecked, testclient.StateAnyTaken, testclient.NoState, testclient.AnyCallbackPath, testclient.ResponseReplaced},
 	Judge: func(t *Trace) Verdict {
-		if t.redeemedForeign() {
+		switch {
+		case t.redeemedForeign() && t.Situation == forgedFirst && t.challenges():
+			// Whoever knows that the server binds codes may rely on that alone (OAuth 2.1, section 7.14).
+			return Verdict{Outcome: reports.Warn, Message: "the client redeemed a code that came with the state of another request: its code challenge alone keeps that from working"}
+		case t.redeemedForeign():
 			return fails("the client redeemed a code that did not come from its own flow")
 		}
 		if obstacle := t.called(); obstacle != nil {

@@ -121,6 +121,8 @@ var _ = Register(Check{
 			return fails("the client took %d MB of a document that does not end", t.Streamed>>20)
 		case t.Situation == dripFed && t.Waited:
 			return fails("the client waited %d seconds and more for a document that comes byte by byte", int(dripping/time.Second))
+		case t.Situation == dripFed && t.Exit.TimedOut && t.Exit.Took < dripping/2:
+			return notReached("the client was ended before it could lose its patience")
 		case t.Situation == dripFed && t.Exit.TimedOut && len(t.resourceMetadata()) > 0:
 			return fails("the client still waited for a document that comes byte by byte when its time was up, after %d seconds", int(t.Exit.Took/time.Second))
 		case !t.Situation.Reached(t):
