@@ -4,7 +4,7 @@ package fault
 var (
 	RegisterStatus           = declare("register-status", "answers a registration with status 200")
 	RegisterCacheable        = declare("register-cacheable", "lets registration responses be stored")
-	RegisterNoEcho           = declare("register-no-echo", "does not say what it has registered")
+	RegisterNoEcho           = declare("register-no-echo", "does not say what it has registered", "as-device-confirmation")
 	RegisterExpiryMissing    = declare("register-expiry-missing", "issues secrets without saying when they expire")
 	RegisterUnknownRefused   = declare("register-unknown-refused", "refuses members that it does not know")
 	RegisterOptionalRequired = declare("register-optional-required", "refuses registrations that have neither scope nor name")
@@ -20,7 +20,7 @@ var (
 	RegisterLoopbackText    = declare("register-loopback-text", "takes http URIs that begin like loopback for loopback")
 	RegisterLoopbackWithin  = declare("register-loopback-within", "takes http URIs that hold a loopback host anywhere for loopback")
 	RegisterUnspecified     = declare("register-unspecified", "takes 0.0.0.0 for loopback")
-	RegisterLoopbackRefused = declare("register-loopback-refused", "registers no loopback redirect URIs")
+	RegisterLoopbackRefused = declare("register-loopback-refused", "registers no loopback redirect URIs", "as-cimd-redirect-uris")
 	RegisterRelative        = declare("register-relative", "registers relative redirect URIs")
 	RegisterFragment        = declare("register-fragment", "registers redirect URIs with a fragment")
 	RegisterUserinfo        = declare("register-userinfo", "registers redirect URIs with user information")
