@@ -26,7 +26,7 @@ var (
 	RegisterUserinfo        = declare("register-userinfo", "registers redirect URIs with user information")
 	RegisterCharacters      = declare("register-characters", "registers redirect URIs with white space and control characters")
 	RegisterSchemeDotless   = declare("register-scheme-dotless", "registers private-use schemes without a dot")
-	RegisterNone            = declare("register-none", "registers clients of the code flow without redirect URIs")
+	RegisterNone            = declare("register-none", "registers clients of the code flow without redirect URIs", "as-cimd-errors-not-cached")
 	RegisterTextForArray    = declare("register-text-for-array", "takes one redirect URI as a string for a list")
 
 	RegisterChosenID        = declare("register-chosen-id", "lets clients choose their id, even another client's")
