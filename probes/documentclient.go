@@ -65,6 +65,11 @@ func (d *Deployment) tryDocumentClient(ctx context.Context, redirects ...string)
 		return nil, err
 	}
 	if a.Code == "" {
+		if a.Params.Get("error") == "invalid_target" {
+			if err := d.noCode(ctx, a); Trouble(err).By != "as-code-flow" {
+				return nil, err
+			}
+		}
 		return nil, d.unread(ctx, x, a)
 	}
 	t, err := d.Redeem(wire.For(ctx, "control"), a)

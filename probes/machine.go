@@ -71,13 +71,14 @@ func (d *Deployment) registerMachine(ctx context.Context) (*Client, error) {
 
 // An Issuance is a way to a token that needs no user.
 type Issuance struct {
+	d       *Deployment
 	Blocker string // id of the check that judges whether it works
 	Request func(ctx context.Context, mutations ...Mutation) (*Tokens, error)
 }
 
 // ByMachine are client credentials, soundly, then mutated.
 func (d *Deployment) ByMachine() Issuance {
-	return Issuance{"as-cc-token", func(ctx context.Context, mutations ...Mutation) (*Tokens, error) {
+	return Issuance{d, "as-cc-token", func(ctx context.Context, mutations ...Mutation) (*Tokens, error) {
 		c, err := d.MachineClient(ctx)
 		if err != nil {
 			return nil, err
@@ -140,8 +141,12 @@ func (d *Deployment) ownForm(ctx context.Context, grant string, entitled func(co
 func (i Issuance) Sound(ctx context.Context, mutations ...Mutation) (*Tokens, error) {
 	t, err := i.Request(wire.For(ctx, "control"), mutations...)
 	if err == nil && !t.Issued() {
-		err = &Blocked{By: i.Blocker, Owner: reports.AuthServer,
+		b := &Blocked{By: i.Blocker, Owner: reports.AuthServer,
 			Err: fmt.Errorf("a sound request for a token without a user was answered %d %s", t.Response.Status, t.Error)}
+		if err = b; t.Error == "invalid_target" {
+			named, _ := i.d.Resource(ctx)
+			err = i.d.orMisspelt(ctx, named, b)
+		}
 	}
 	return t, err
 }

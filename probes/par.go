@@ -137,7 +137,7 @@ func (d *Deployment) SoundPush(ctx context.Context, c *Client) (*Push, *Request,
 		if status := p.Response.Status; status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
 			by = "as-metadata-endpoints-answer"
 		}
-		err = &Blocked{By: by, Owner: reports.AuthServer, Err: fmt.Errorf("a sound request was refused: %s", p.ended())}
+		err = d.orMisspelt(ctx, r.Values.Get("resource"), &Blocked{By: by, Owner: reports.AuthServer, Err: fmt.Errorf("a sound request was refused: %s", p.ended())})
 	}
 	return p, r, err
 }

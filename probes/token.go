@@ -216,12 +216,18 @@ func (d *Deployment) Code(ctx context.Context, c *Client, mutations ...Mutation)
 	return a, nil
 }
 
-// noCode says why a sound request came to no code. A server that does not know
-// the resource is right to refuse, if the metadata misspells it.
+// noCode says why a sound request came to no code.
 func (d *Deployment) noCode(ctx context.Context, a *Authorization) error {
 	b := &Blocked{By: "as-code-flow", Owner: reports.AuthServer, Err: fmt.Errorf("no code was issued: %s", a.Ended())}
+	return d.orMisspelt(ctx, a.Request.Values.Get("resource"), b)
+}
+
+// orMisspelt says what stands behind the refusal of a sound request that names the
+// resource: a server that does not know it is right to refuse, if the metadata
+// misspells it.
+func (d *Deployment) orMisspelt(ctx context.Context, named string, b *Blocked) error {
 	resource, err := d.Resource(ctx)
-	if err == nil && !d.Target.Ours.ResourceServer && resource != d.Endpoint.String() && a.Request.Values.Get("resource") == resource {
+	if err == nil && !d.Target.Ours.ResourceServer && resource != d.Endpoint.String() && named == resource {
 		b.By, b.Owner = "rs-prm-resource", reports.ResourceServer
 		if strings.TrimSuffix(resource, "/") == d.Endpoint.String() {
 			b.By = "rs-prm-resource-no-trailing-slash"

@@ -94,7 +94,7 @@ func (d *Deployment) postTo(ctx context.Context, endpoint string, form *Form, c 
 
 // ByWorkload are tokens for an assertion about the workload.
 func (d *Deployment) ByWorkload(w *Workload) Issuance {
-	return Issuance{"as-wif-accepted", func(ctx context.Context, mutations ...Mutation) (*Tokens, error) {
+	return Issuance{d, "as-wif-accepted", func(ctx context.Context, mutations ...Mutation) (*Tokens, error) {
 		assertion, err := d.WorkloadAssertion(ctx, w)
 		if err != nil {
 			return nil, err

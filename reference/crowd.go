@@ -13,7 +13,7 @@ type crowd struct {
 }
 
 // together is how long a call waits for others like it.
-const together = 30 * time.Millisecond
+const together = 200 * time.Millisecond
 
 func (c *crowd) join(id string, who *caller) *caller {
 	c.mu.Lock()

@@ -21,7 +21,7 @@ var (
 	PointerInDescription    = declare("pointer-in-description", "writes resource_metadata into the text of error_description")
 	AnonymousForbidden      = declare("anonymous-forbidden", "answers 403 to a request without a token")
 	AnonymousRedirect       = declare("anonymous-redirect", "redirects a request without a token to a login page")
-	UnauthorizedAsResult    = declare("unauthorized-as-result", "reports authorization failures as JSON-RPC errors under status 200")
+	UnauthorizedAsResult    = declare("unauthorized-as-result", "reports authorization failures as JSON-RPC errors under status 200", "rs-dpop-challenge")
 	InvalidTokenForbidden   = declare("invalid-token-forbidden", "answers 403 to an invalid token")
 	InvalidTokenServerError = declare("invalid-token-server-error", "answers 500 to a token it cannot parse", "rs-key-id-harmless")
 	MalformedServerError    = declare("malformed-server-error", "answers 500 to a malformed Authorization header")

@@ -34,7 +34,7 @@ var (
 	TokenProofIgnored       = declare("token-proof-ignored", "issues bearer tokens for token requests with a proof")
 	TokenProofUnsigned      = declare("token-proof-unsigned", "does not verify the signature of the proofs of token requests")
 	TokenProofMisplaced     = declare("token-proof-misplaced", "takes proofs for token requests that were made for something else")
-	TokenProofEternal       = declare("token-proof-eternal", "takes proofs of any age for token requests")
+	TokenProofEternal       = declare("token-proof-eternal", "takes proofs of any age for token requests", "as-idjag-proof")
 	TokenProofNonceIgnored  = declare("token-proof-nonce-ignored", "hands out nonces for token requests and takes proofs without one")
 	DPoPTokenUnbound        = declare("dpop-token-unbound", "calls a token bound and does not say in it to which key")
 	DPoPTokenMistyped       = declare("dpop-token-mistyped", "binds a token and calls it a bearer token")

@@ -2,7 +2,7 @@ package fault
 
 // Faults in the verification of JSON Web Tokens (RFC 8725, RFC 9068 section 4).
 var (
-	SignatureUnchecked    = declare("signature-unchecked", "does not verify signatures")
+	SignatureUnchecked    = declare("signature-unchecked", "does not verify signatures", "rs-keys-come-and-go")
 	SignatureStripped     = declare("signature-stripped", "accepts a token whose signature part is empty")
 	ZeroSignature         = declare("zero-signature", "accepts an ES256 signature of zeros")
 	AcceptAlgNone         = declare("accept-alg-none", "accepts unsigned tokens with alg none")

@@ -4,7 +4,7 @@ package fault
 var (
 	MetadataMissing          = declare("prm-missing", "publishes no protected resource metadata and points at none")
 	MetadataAppended         = declare("prm-path-appended", "publishes its metadata only below the endpoint's path, and points at none")
-	MetadataSibling          = declare("prm-sibling", "publishes at both well-known URIs the metadata of another resource on its host")
+	MetadataSibling          = declare("prm-sibling", "publishes at both well-known URIs the metadata of another resource on its host", "as-idjag-no-gain")
 	MetadataWrongResource    = declare("prm-wrong-resource", "names a resource on another origin in its metadata")
 	MetadataOriginResource   = declare("prm-origin-resource", "names its origin instead of its endpoint as the resource")
 	MetadataSlashResource    = declare("prm-slash-resource", "names its endpoint with a slash at the end")

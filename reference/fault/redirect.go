@@ -2,10 +2,10 @@ package fault
 
 // Faults of comparing redirect URIs at the authorization endpoint.
 var (
-	RedirectAny         = declare("redirect-any", "sends codes to any redirect URI")
-	RedirectOtherClient = declare("redirect-other-client", "accepts redirect URIs that another client has registered")
+	RedirectAny         = declare("redirect-any", "sends codes to any redirect URI", "as-cimd-redirect-uris")
+	RedirectOtherClient = declare("redirect-other-client", "accepts redirect URIs that another client has registered", "as-cimd-freshness")
 
-	RedirectScheme        = declare("redirect-scheme", "ignores the scheme of redirect URIs")
+	RedirectScheme        = declare("redirect-scheme", "ignores the scheme of redirect URIs", "as-cimd-redirect-uris")
 	RedirectSchemeCase    = declare("redirect-scheme-case", "ignores the case of the scheme")
 	RedirectHostCase      = declare("redirect-host-case", "ignores the case of the host")
 	RedirectHostDot       = declare("redirect-host-dot", "ignores a dot at the end of the host")
@@ -17,7 +17,7 @@ var (
 	RedirectSibling   = declare("redirect-sibling", "accepts hosts of the same parent domain, and the parent",
 		"as-redirect-homograph", "as-redirect-host-spelling")
 	RedirectContains = declare("redirect-contains", "accepts URIs that contain the registered host and path anywhere",
-		"as-redirect-fragment", "as-redirect-parser-confusion", "as-redirect-path", "as-redirect-query", "as-redirect-scheme", "as-redirect-traversal", "as-redirect-userinfo")
+		"as-redirect-fragment", "as-redirect-parser-confusion", "as-redirect-path", "as-redirect-query", "as-redirect-scheme", "as-redirect-traversal", "as-redirect-userinfo", "as-cimd-redirect-uris")
 	RedirectUserinfo     = declare("redirect-userinfo", "ignores user information before the host")
 	RedirectUserinfoHost = declare("redirect-userinfo-host", "takes what stands before an @ for the host")
 	RedirectPort         = declare("redirect-port", "ignores the port of every host",
@@ -25,11 +25,11 @@ var (
 	RedirectHomograph = declare("redirect-homograph", "takes look-alike characters for the ones they look like")
 
 	RedirectPath = declare("redirect-path", "ignores the path of redirect URIs",
-		"as-redirect-fragment", "as-redirect-homograph", "as-redirect-parser-confusion", "as-redirect-percent-encoding", "as-redirect-traversal")
+		"as-redirect-fragment", "as-redirect-homograph", "as-redirect-parser-confusion", "as-redirect-percent-encoding", "as-redirect-traversal", "as-cimd-redirect-uris")
 	RedirectPathCase      = declare("redirect-path-case", "ignores the case of the path")
 	RedirectTrailingSlash = declare("redirect-trailing-slash", "ignores a slash at the end of the path")
 	RedirectPrefix        = declare("redirect-prefix", "accepts URIs that begin with the registered one",
-		"as-redirect-fragment", "as-redirect-parser-confusion", "as-redirect-query", "as-redirect-traversal")
+		"as-redirect-fragment", "as-redirect-parser-confusion", "as-redirect-query", "as-redirect-traversal", "as-cimd-redirect-uris")
 	RedirectParent      = declare("redirect-parent", "accepts the folders above the registered path")
 	RedirectMatrix      = declare("redirect-matrix", "ignores path parameters after a semicolon")
 	RedirectSlashes     = declare("redirect-slashes", "takes several slashes for one")
@@ -37,8 +37,8 @@ var (
 	RedirectTraversal   = declare("redirect-traversal", "accepts dot segments below the registered path, in any encoding")
 	RedirectDecoded     = declare("redirect-decoded", "compares percent-decoded URIs",
 		"as-redirect-query")
-	RedirectQuery          = declare("redirect-query", "ignores the query of redirect URIs")
-	RedirectQueryAdded     = declare("redirect-query-added", "accepts parameters added to the registered query")
+	RedirectQuery          = declare("redirect-query", "ignores the query of redirect URIs", "as-cimd-redirect-uris")
+	RedirectQueryAdded     = declare("redirect-query-added", "accepts parameters added to the registered query", "as-cimd-redirect-uris")
 	RedirectQueryDropped   = declare("redirect-query-dropped", "drops the registered query from its answer")
 	RedirectFragment       = declare("redirect-fragment", "ignores the fragment of redirect URIs")
 	RedirectBackslash      = declare("redirect-backslash", "reads a backslash other than browsers do")

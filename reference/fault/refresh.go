@@ -7,7 +7,7 @@ var (
 	RefreshOldWorks        = declare("refresh-old-works", "rotates refresh tokens but goes on accepting the old ones")
 	RefreshGrace           = declare("refresh-grace", "accepts a used refresh token for another hour")
 	RefreshReuseForgiven   = declare("refresh-reuse-forgiven", "refuses a used refresh token but leaves the newer ones alive")
-	RefreshForks           = declare("refresh-forks", "makes a grant of its own with each refresh, so that reuse ends only one branch", "as-code-replay-revokes")
+	RefreshForks           = declare("refresh-forks", "makes a grant of its own with each refresh, so that reuse ends only one branch", "as-code-replay-revokes", "as-race-revocation", "as-refresh-ends")
 	RefreshAnyClient       = declare("refresh-any-client", "lets any client use a refresh token")
 	RefreshUnauthenticated = declare("refresh-unauthenticated", "refreshes for confidential clients that do not authenticate", "as-cimd-keys")
 	RefreshClientBlind     = declare("refresh-client-blind", "refreshes without asking which client it is")

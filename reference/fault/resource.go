@@ -2,11 +2,11 @@ package fault
 
 // Faults of resource indicators and of the audience of what is issued.
 var (
-	ResourceRefused     = declare("resource-refused", "refuses every request that names a resource")
+	ResourceRefused     = declare("resource-refused", "refuses every request that names a resource", "as-cc-token", "as-cimd-usable", "as-par-response", "as-wif-accepted")
 	ResourceIgnored     = declare("resource-ignored", "issues every token for the same resource, whatever is asked for", "as-resource-unknown")
 	ResourceAtTokenOnly = declare("resource-at-token-only", "forgets the resource of the authorization request, and issues tokens for everything unless the token request names one",
 		"as-resource-token-cannot-widen", "as-resource-default-restricted", "as-refresh-resource-cannot-widen")
-	ResourceUnknown        = declare("resource-unknown", "issues tokens for resources that it does not know")
+	ResourceUnknown        = declare("resource-unknown", "issues tokens for resources that it does not know", "as-idjag-no-gain")
 	ResourceUnknownIgnored = declare("resource-unknown-ignored", "issues tokens for its default resource if it does not know the one asked for")
 	ResourceBeginning      = declare("resource-beginning", "issues tokens for whatever begins like a known resource")
 	ResourceFragment       = declare("resource-fragment", "ignores the fragment of a resource")

@@ -2,8 +2,8 @@ package fault
 
 // Faults of revocation and introspection.
 var (
-	RevokeNothing    = declare("revoke-nothing", "answers 200 to revocation and revokes nothing")
-	RevokeKeepsGrant = declare("revoke-keeps-grant", "revokes a refresh token but not what else was issued from its grant")
+	RevokeNothing    = declare("revoke-nothing", "answers 200 to revocation and revokes nothing", "as-race-revocation")
+	RevokeKeepsGrant = declare("revoke-keeps-grant", "revokes a refresh token but not what else was issued from its grant", "as-race-revocation")
 	RevokeForeign    = declare("revoke-foreign", "lets one client revoke the tokens of another")
 	RevokeAnonymous  = declare("revoke-anonymous", "lets anybody revoke a token")
 	RevokeUnknown    = declare("revoke-unknown", "answers 400 when it is to revoke a token it does not know")

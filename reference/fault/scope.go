@@ -2,7 +2,7 @@ package fault
 
 // Faults in the enforcement of scopes and in the 403 challenge.
 var (
-	ScopeUnenforced     = declare("scope-unenforced", "does not look at scopes", "rs-403-not-a-result") // where the upstream looks at them
+	ScopeUnenforced     = declare("scope-unenforced", "does not look at scopes", "rs-403-not-a-result", "rs-cc-token-validated", "rs-wif-token-validated") // where the upstream looks at them
 	ScopeSubstring      = declare("scope-substring", "searches the scope string for the name it needs")
 	ScopeCaseFolded     = declare("scope-case-folded", "compares scopes without regard to case")
 	ScopeByHeader       = declare("scope-by-header", "decides by the Mcp-Name header which scopes a call needs, and does not compare it with the body")

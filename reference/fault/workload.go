@@ -4,7 +4,7 @@ package fault
 var (
 	WorkloadRefused       = declare("workload-refused", "advertises the grant of workloads and refuses every assertion")
 	WorkloadNeedsClient   = declare("workload-needs-client", "demands of workloads that they are registered as clients")
-	WorkloadGrantUnlisted = declare("workload-grant-unlisted", "takes assertions of workloads and does not list the grant")
+	WorkloadGrantUnlisted = declare("workload-grant-unlisted", "takes assertions of workloads and does not list the grant", "as-idjag-advertised")
 	WorkloadAnyIssuer     = declare("workload-any-issuer", "takes assertions of workloads from any issuer")
 	WorkloadUnverified    = declare("workload-unverified", "does not verify the signature of assertions of workloads")
 	WorkloadAnyAudience   = declare("workload-any-audience", "takes assertions of workloads that are for another server")
