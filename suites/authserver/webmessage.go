@@ -16,12 +16,13 @@ import (
 
 // webMessages needs a server that says that it answers by postMessage.
 func webMessages(ctx context.Context, d *probes.Deployment) (bool, string) {
+	const want = "an authorization server that answers by postMessage (response_modes_supported has no web_message)"
 	metadata, err := d.Metadata(ctx)
 	if err != nil {
-		return true, ""
+		return true, want
 	}
 	modes, _ := metadata.Strings("response_modes_supported")
-	return slices.Contains(modes, "web_message"), "an authorization server that answers by postMessage (response_modes_supported has no web_message)"
+	return slices.Contains(modes, "web_message"), want
 }
 
 var _ = suites.Register(suites.Check{
