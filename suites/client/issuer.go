@@ -76,11 +76,13 @@ var _ = Register(Check{
 	ID: "client-proceeds-without-iss", Title: "Without iss and without a promise of it the client goes on", Area: suites.IssuerCheck,
 	Level: suites.Must, Severity: suites.Low, Cites: []suites.Cite{{Doc: "RFC 9207", Section: "2.4"}},
 	Covers: []string{"client-proceeds-without-iss"}, Remedy: "Require iss only of servers whose metadata promises it.",
-	In: []*Situation{issUnpromised}, Defects: []testclient.Defect{testclient.IssRequired}, Tolerance: true,
+	In: []*Situation{issUnpromised}, Beside: []*Situation{Sound}, Defects: []testclient.Defect{testclient.IssRequired}, Tolerance: true,
 	Judge: func(t *Trace) Verdict {
-		switch {
+		switch sound := t.in(Sound); {
 		case !t.sentCode():
 			return notReached("the client never got a code")
+		case len(t.Redemptions()) == 0 && sound != nil && len(sound.Redemptions()) == 0:
+			return notReached("the client redeems no code of a sound deployment either")
 		case len(t.Redemptions()) == 0:
 			return fails("the client discarded the response")
 		}

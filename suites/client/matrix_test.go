@@ -1,10 +1,13 @@
 package client
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/mcpassay/mcpassay/fixtures/testclient"
@@ -17,18 +20,22 @@ const matrixSeed = 30
 
 func judge(t *testing.T, r suites.Revision, defects ...testclient.Defect) (*reports.Report, Grid) {
 	t.Helper()
-	host, err := publisher()
-	if err != nil {
-		t.Fatal(err)
-	}
-	report, grid, err := Run(t.Context(), Options{
-		Client: bundled(defects), Name: "bundled", Revision: r, Seed: matrixSeed, Concurrency: 4, Hosted: true,
-		Redirects: []string{"http://127.0.0.1/callback", host.origin + "/page"}, Documents: host.lab,
-	})
+	report, grid, err := examine(t.Context(), r, defects...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return report, grid
+}
+
+func examine(ctx context.Context, r suites.Revision, defects ...testclient.Defect) (*reports.Report, Grid, error) {
+	host, err := publisher()
+	if err != nil {
+		return nil, nil, err
+	}
+	return Run(ctx, Options{
+		Client: bundled(defects), Name: "bundled", Revision: r, Seed: matrixSeed, Concurrency: 4, Hosted: true,
+		Redirects: []string{"http://127.0.0.1/callback", host.origin + "/page"}, Documents: host.lab,
+	})
 }
 
 func describe(r *reports.Result) string {
@@ -65,56 +72,101 @@ func TestSoundClient(t *testing.T) {
 // situation that shows nothing of any defect. MCPASSAY_DEFECT keeps to the defects
 // whose id contains a word.
 func TestDefects(t *testing.T) {
-	claims := map[testclient.Defect][]string{}
+	m := matrix{claims: map[testclient.Defect][]string{}, caught: map[string]bool{}}
 	for _, c := range Catalogue() {
 		for _, d := range c.Defects {
-			claims[d] = append(claims[d], c.ID)
+			m.claims[d] = append(m.claims[d], c.ID)
 		}
 	}
-	kills, caught := 0, map[string]bool{}
+	var all sync.WaitGroup
+	turns := make(chan struct{}, 2*runtime.NumCPU()) // clients mostly wait
 	for _, d := range testclient.All() {
 		if !strings.Contains(d.ID, os.Getenv("MCPASSAY_DEFECT")) {
 			continue
 		}
-		claimed := claims[d]
-		if len(claimed) == 0 {
+		if len(m.claims[d]) == 0 {
 			t.Errorf("no check claims to catch a client that %s", d.Doc)
 		}
-		report, grid := judge(t, suites.V20260728, d)
-		for _, id := range caughtIn(report, grid) {
-			caught[id] = true
-		}
-		for i := range report.Results {
-			r := &report.Results[i]
-			for _, f := range r.Facets {
-				if f.Outcome == reports.Fail && grid[f.Situation] == CellRefuses {
-					t.Errorf("%s fails on a client that %s, of which the grid says that it refuses correctly", r.ID, d.Doc)
-				}
-			}
-			if c := Find(r.ID); c.Until != "" && slices.Contains(claimed, r.ID) {
-				older, _ := judge(t, c.Until, d)
-				r = older.Find(r.ID)
-			}
-			bad := r.Outcome == reports.Fail || r.Outcome == reports.Warn ||
-				d == testclient.DoesNothing && r.Outcome == reports.Inconclusive
-			expected := slices.Contains(claimed, r.ID)
-			switch {
-			case bad && expected:
-				kills++
-			case expected:
-				t.Errorf("does not notice a client that %s\n%s", d.Doc, describe(r))
-			case bad && d != testclient.DoesNothing && !slices.Contains(d.AlsoFails(), r.ID):
-				t.Errorf("fails on a client that %s, which does not name it\n%s", d.Doc, describe(r))
-			case d == testclient.DoesNothing && r.Outcome == reports.Pass:
-				t.Errorf("passes a client that does nothing\n%s", describe(r))
-			}
-		}
+		turns <- struct{}{}
+		all.Go(func() {
+			defer func() { <-turns }()
+			m.try(t, d)
+		})
 	}
+	all.Wait()
 	if os.Getenv("MCPASSAY_DEFECT") != "" {
 		return
 	}
-	for _, id := range neverCaught(Options{Revision: suites.V20260728}, caught) {
+	for _, id := range neverCaught(Options{Revision: suites.V20260728}, m.caught) {
 		t.Errorf("no defect shows in the situation %s", id)
 	}
-	t.Logf("%d checks, %d situations, %d defects: %d kills", len(Catalogue()), len(Situations()), len(testclient.All()), kills)
+	t.Logf("%d checks, %d situations, %d defects: %d kills", len(Catalogue()), len(Situations()), len(testclient.All()), m.kills)
+}
+
+// A matrix is what the checks say of each defect.
+type matrix struct {
+	claims map[testclient.Defect][]string // ids of checks
+
+	mu     sync.Mutex
+	kills  int
+	caught map[string]bool // situations that show some defect
+}
+
+// try judges a client with one defect.
+func (m *matrix) try(t *testing.T, d testclient.Defect) {
+	report, grid, err := examine(t.Context(), suites.V20260728, d)
+	if err != nil {
+		t.Errorf("a client that %s: %v", d.Doc, err)
+		return
+	}
+	kills := 0
+	for i := range report.Results {
+		r := &report.Results[i]
+		for _, f := range r.Facets {
+			if f.Outcome == reports.Fail && grid[f.Situation] == CellRefuses {
+				t.Errorf("%s fails on a client that %s, of which the grid says that it refuses correctly", r.ID, d.Doc)
+			}
+		}
+		claimed := slices.Contains(m.claims[d], r.ID)
+		if c := Find(r.ID); c.Until != "" && claimed {
+			older, _, err := examine(t.Context(), c.Until, d)
+			if err != nil {
+				t.Errorf("a client that %s: %v", d.Doc, err)
+				continue
+			}
+			r = older.Find(r.ID)
+		}
+		if claimed && noticed(r, d) {
+			kills++
+		}
+		if wrong := unexpected(r, d, claimed); wrong != "" {
+			t.Errorf("%s a client that %s\n%s", wrong, d.Doc, describe(r))
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.kills += kills
+	for _, id := range caughtIn(report, grid) {
+		m.caught[id] = true
+	}
+}
+
+// noticed tells whether a result shows that something is wrong.
+func noticed(r *reports.Result, d testclient.Defect) bool {
+	return r.Outcome == reports.Fail || r.Outcome == reports.Warn || d == testclient.DoesNothing && r.Outcome == reports.Inconclusive
+}
+
+// unexpected is what a check wrongly does with a defect; empty: nothing.
+func unexpected(r *reports.Result, d testclient.Defect, claimed bool) string {
+	switch bad := noticed(r, d); {
+	case bad && claimed:
+		return ""
+	case claimed:
+		return "does not notice"
+	case bad && d != testclient.DoesNothing && !slices.Contains(d.AlsoFails(), r.ID):
+		return "fails, though the defect does not name it, on"
+	case d == testclient.DoesNothing && r.Outcome == reports.Pass:
+		return "passes"
+	}
+	return ""
 }

@@ -64,12 +64,21 @@ var (
 	})
 )
 
+const noneUsed = "the client does not use the access token of a sound deployment either"
+
+// usesNone tells whether the same client does not use the access token of a sound
+// deployment: whatever is special about others is not why.
+func (t *Trace) usesNone() bool {
+	sound := t.in(Sound)
+	return sound != nil && !sound.usesToken()
+}
+
 var _ = Register(Check{
 	ID: "client-token-opaque", Title: "Access tokens are used as they come, whatever they look like", Area: suites.TokenUse,
 	Level: suites.Must, Severity: suites.Medium, Cites: []suites.Cite{{Doc: "OAuth 2.1", Section: "1.4"}, {Doc: spec, Section: auth}},
 	Covers: []string{"client-token-opaque"},
 	Remedy: "Do not parse access tokens; go by expires_in and by the answers of the server.",
-	In:     []*Situation{opaque, encryptedTokens, strangeTokens}, Defects: []testclient.Defect{testclient.TokenDecoded, testclient.TokenClaimsRead},
+	In:     []*Situation{opaque, encryptedTokens, strangeTokens}, Beside: []*Situation{Sound}, Defects: []testclient.Defect{testclient.TokenDecoded, testclient.TokenClaimsRead},
 	Judge: func(t *Trace) Verdict {
 		given := t.given("access_token")
 		if len(given) == 0 {
@@ -85,6 +94,8 @@ var _ = Register(Check{
 			return notReached("the client did not send its access token in the header")
 		case t.Exit.TimedOut:
 			return notReached("the client was ended before it used its access token")
+		case t.usesNone():
+			return notReached(noneUsed)
 		}
 		return fails("the client was given an access token and did not use it")
 	},
@@ -106,7 +117,7 @@ var _ = Register(Check{
 	Level: suites.Must, Severity: suites.Medium, Since: suites.V20260728, Cites: []suites.Cite{{Doc: spec, Section: "Authorization, Refresh Tokens"}},
 	Covers: []string{"client-refresh-not-assumed"},
 	Remedy: "Take the absence of refresh_token for what it is: ask the user again when the access token is refused.",
-	In:     []*Situation{noSecondToken},
+	In:     []*Situation{noSecondToken}, Beside: []*Situation{Sound},
 	Defects: []testclient.Defect{
 		testclient.RefreshAssumed, testclient.RefreshWithoutToken, testclient.TokenNeverReplaced, testclient.RefusalFinal,
 	},
@@ -118,6 +129,8 @@ var _ = Register(Check{
 			return fails("the client sent a refresh request although it had been given no refresh token")
 		case !t.usesToken() && t.Exit.TimedOut:
 			return notReached("the client was ended before it used its access token")
+		case !t.usesToken() && t.usesNone():
+			return notReached(noneUsed)
 		case !t.usesToken():
 			return fails("the client ended when it got no refresh token%s", t.ended())
 		case n == 0:

@@ -44,7 +44,7 @@ var _ = Register(Check{
 	Level: suites.Must, Severity: suites.Medium, Cites: []suites.Cite{{Doc: spec, Section: "Authorization, Token Requirements"}},
 	Covers:  []string{"client-token-every-request", "client-bearer-header", "client-session-not-credential"},
 	Remedy:  "Put the Authorization header on every request, whatever session it belongs to.",
-	Defects: []testclient.Defect{testclient.TokenOnce},
+	Defects: []testclient.Defect{testclient.TokenOnce, testclient.EraForgetsToken},
 	Judge: func(t *Trace) Verdict {
 		authorized := false
 		for _, r := range t.Calls() {
