@@ -16,13 +16,16 @@ const (
 	inBrowser = "browser"
 	inForms   = "forms"
 	auto      = "auto"
+
+	byRedirects = "redirects" // for clients under test: nobody has to sign in
 )
 
-// startBrowser starts a browser, which the caller closes.
-func startBrowser(ctx context.Context, o browser.Options) (*browser.Browser, error) {
+// startBrowser starts a browser, which the caller closes. Where there is none, the
+// error names the user agent that needs none.
+func startBrowser(ctx context.Context, o browser.Options, without string) (*browser.Browser, error) {
 	b, err := browser.Launch(ctx, o)
 	if errors.Is(err, browser.ErrNoBrowser) {
-		return nil, fmt.Errorf("%w with --browser; --user-agent forms needs none", err)
+		return nil, fmt.Errorf("%w with --browser; --user-agent %s needs none", err, without)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start the browser: %w", err)
@@ -42,7 +45,7 @@ func openAgents(ctx context.Context, kind string, o browser.Options, client *wir
 	if kind == inForms {
 		return &agents{first: forms.New(client), close: func() error { return nil }}, nil
 	}
-	b, err := startBrowser(ctx, o)
+	b, err := startBrowser(ctx, o, inForms)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (f *shippingFlags) visitor(ctx context.Context, authority *certs.Authority)
 	if !f.intercepts() || f.UserAgent != inBrowser {
 		return nil, func() error { return nil }, nil
 	}
-	b, err := startBrowser(ctx, browser.Options{Path: f.Browser, TrustedKeys: []string{authority.KeyDigest()}})
+	b, err := startBrowser(ctx, browser.Options{Path: f.Browser, TrustedKeys: []string{authority.KeyDigest()}}, byRedirects)
 	if err != nil {
 		return nil, nil, err
 	}

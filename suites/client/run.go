@@ -101,12 +101,20 @@ func Run(ctx context.Context, o Options) (*reports.Report, Grid, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	report := &reports.Report{Seed: o.Seed, Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: "none", Start: time.Now()}
+	report := &reports.Report{Seed: o.Seed, Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: o.userAgent(), Start: time.Now()}
 	traces, troubles := o.collect(ctx, o.needed(checks))
 	grid := o.judge(report, checks, traces, troubles)
 	report.Interrupted = ctx.Err() != nil
 	report.Took = time.Since(report.Start)
 	return report, grid, nil
+}
+
+// userAgent is what takes users through authorization requests, for the report.
+func (o *Options) userAgent() string {
+	if o.Attended {
+		return "browser"
+	}
+	return "none"
 }
 
 // judge fills the report with what the checks say of the traces.

@@ -180,7 +180,7 @@ var (
 // Judge reports on what a client did in the situations that it was taken to.
 func Judge(o Options, start time.Time, traces []*Trace) *reports.Report {
 	report := &reports.Report{
-		Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: "none", Start: start, Took: time.Since(start),
+		Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: o.userAgent(), Start: start, Took: time.Since(start),
 	}
 	tried, untried := map[string]*Trace{}, map[string]error{}
 	for _, in := range Situations() {
