@@ -20,8 +20,9 @@ test: build browser
 race: browser
 	go test -race -timeout 40m ./...
 
-## mutants: every check against every fault; prints the matrix and its totals
+## mutants: every check against every fault, and on clients every defect; prints the matrices and their totals
 mutants:
+	MCPASSAY_MATRIX=all go test ./suites/client -count=1 -timeout 20m -run 'TestSoundClient|TestDefects' -v
 	MCPASSAY_MATRIX=all go test ./suites -count=1 -timeout 40m -run 'TestSoundReference|TestMutants|TestRefusalNeedsControl' -v | .ci/matrix
 
 ## variants: every check against every legal but unusual deployment

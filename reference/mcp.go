@@ -38,6 +38,9 @@ type mcpServer struct {
 	listed              sync.Map     // so are the lists, by token
 }
 
+// schemas of tools are the same for every server of the process.
+var schemas = mcp.NewSchemaCache()
+
 // startMCP makes the MCP server behind the guard.
 func (e *endpoint) startMCP() {
 	e.scopes = map[string][]string{}
@@ -47,6 +50,7 @@ func (e *endpoint) startMCP() {
 		// What is not listed is refused.
 		SupportedProtocolVersions: e.versions(),
 		SetCacheable:              e.cacheable,
+		SchemaCache:               schemas,
 	})
 	if e.faults.Has(fault.ListByConnection) {
 		e.server.AddReceivingMiddleware(e.listFewer)

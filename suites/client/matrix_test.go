@@ -20,20 +20,21 @@ const matrixSeed = 30
 
 func judge(t *testing.T, r suites.Revision, defects ...testclient.Defect) (*reports.Report, Grid) {
 	t.Helper()
-	report, grid, err := examine(t.Context(), r, defects...)
+	report, grid, err := examine(t.Context(), r, nil, defects...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return report, grid
 }
 
-func examine(ctx context.Context, r suites.Revision, defects ...testclient.Defect) (*reports.Report, Grid, error) {
+// examine judges the bundled client by the checks with these ids; none: by all.
+func examine(ctx context.Context, r suites.Revision, only []string, defects ...testclient.Defect) (*reports.Report, Grid, error) {
 	host, err := publisher()
 	if err != nil {
 		return nil, nil, err
 	}
 	return Run(ctx, Options{
-		Client: bundled(defects), Name: "bundled", Revision: r, Seed: matrixSeed, Concurrency: 4, Hosted: true,
+		Client: bundled(defects), Name: "bundled", Revision: r, Only: only, Seed: matrixSeed, Concurrency: 4, Hosted: true,
 		Redirects: []string{"http://127.0.0.1/callback", host.origin + "/page"}, Documents: host.lab,
 	})
 }
@@ -114,7 +115,7 @@ type matrix struct {
 
 // try judges a client with one defect.
 func (m *matrix) try(t *testing.T, d testclient.Defect) {
-	report, grid, err := examine(t.Context(), suites.V20260728, d)
+	report, grid, err := examine(t.Context(), suites.V20260728, around(d, m.claims[d]), d)
 	if err != nil {
 		t.Errorf("a client that %s: %v", d.Doc, err)
 		return
@@ -129,7 +130,7 @@ func (m *matrix) try(t *testing.T, d testclient.Defect) {
 		}
 		claimed := slices.Contains(m.claims[d], r.ID)
 		if c := Find(r.ID); c.Until != "" && claimed {
-			older, _, err := examine(t.Context(), c.Until, d)
+			older, _, err := examine(t.Context(), c.Until, []string{c.ID}, d)
 			if err != nil {
 				t.Errorf("a client that %s: %v", d.Doc, err)
 				continue
@@ -149,6 +150,26 @@ func (m *matrix) try(t *testing.T, d testclient.Defect) {
 	for _, id := range caughtIn(report, grid) {
 		m.caught[id] = true
 	}
+}
+
+// around are the ids of the checks that a defect is tried on: all if the whole
+// matrix is wanted (make mutants), else those that are to fail on it and all of
+// their areas, where false findings are most to be feared.
+func around(d testclient.Defect, claimed []string) []string {
+	if d == testclient.DoesNothing || os.Getenv("MCPASSAY_MATRIX") == "all" || os.Getenv("MCPASSAY_DEFECT") != "" {
+		return nil
+	}
+	areas := map[suites.Area]bool{}
+	for _, id := range slices.Concat(claimed, d.AlsoFails()) {
+		areas[Find(id).Area] = true
+	}
+	var ids []string
+	for _, c := range Catalogue() {
+		if areas[c.Area] {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
 }
 
 // noticed tells whether a result shows that something is wrong.
