@@ -22,7 +22,7 @@ race: browser
 
 ## mutants: every check against every fault, and on clients every defect; prints the matrices and their totals
 mutants:
-	MCPASSAY_MATRIX=all go test ./suites/client -count=1 -timeout 20m -run 'TestSoundClient|TestDefects' -v
+	MCPASSAY_MATRIX=all go test ./suites/client -count=1 -timeout 20m -run 'TestSoundClient|TestDefects' -v | .ci/matrix
 	MCPASSAY_MATRIX=all go test ./suites -count=1 -timeout 40m -run 'TestSoundReference|TestMutants|TestRefusalNeedsControl' -v | .ci/matrix
 
 ## variants: every check against every legal but unusual deployment
