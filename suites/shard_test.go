@@ -15,7 +15,7 @@ import (
 
 // A run of the checks mostly waits, and one process can judge only one at a time:
 // so the kill matrix is made by several processes of this test, each of which
-// takes a share of the faults.
+// takes a share of the faults. So it is with the variants.
 
 // shard is the share of a process.
 type shard struct {
@@ -51,9 +51,13 @@ func (s shard) write(t *testing.T, m *matrix) {
 	}
 }
 
-// inShards makes the matrix in processes of their own, and shows what they say of
-// what went wrong.
-func (m *matrix) inShards(t *testing.T) {
+// has tells whether the share holds what comes at the position.
+func (s shard) has(position int) bool { return position%s.count == s.index }
+
+// spread runs the test of the name in processes of their own, each of which takes
+// a share of it, and shows what they say of what went wrong. It returns the files
+// with their results.
+func spread(t *testing.T, test string) []string {
 	t.Helper()
 	count := runtime.NumCPU() + 1
 	dir := t.TempDir()
@@ -62,7 +66,7 @@ func (m *matrix) inShards(t *testing.T) {
 	for i := range count {
 		results[i] = filepath.Join(dir, strconv.Itoa(i)+".json")
 		all.Go(func() {
-			c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMutants$", "-test.timeout=30m")
+			c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+test+"$", "-test.timeout=30m")
 			c.Env = append(os.Environ(), "GOGC=400", shardVariable+"="+shard{i, count, results[i]}.String())
 			outputs[i], errs[i] = c.CombinedOutput()
 		})
@@ -72,7 +76,15 @@ func (m *matrix) inShards(t *testing.T) {
 		if errs[i] != nil {
 			t.Errorf("share %d of %d: %v\n%s", i, count, errs[i], outputs[i])
 		}
-		data, err := os.ReadFile(results[i])
+	}
+	return results
+}
+
+// inShards makes the matrix in processes of their own.
+func (m *matrix) inShards(t *testing.T) {
+	t.Helper()
+	for _, result := range spread(t, "TestMutants") {
+		data, err := os.ReadFile(result)
 		if err != nil {
 			t.Fatal(err)
 		}

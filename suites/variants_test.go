@@ -1,6 +1,8 @@
 package suites_test
 
 import (
+	"flag"
+	"strings"
 	"testing"
 
 	"github.com/mcpassay/mcpassay/probes"
@@ -24,7 +26,15 @@ var behindEdge = map[variant.Variant]bool{variant.Firewall: true, variant.RateLi
 // things another legal way: nothing fails, nothing is inconclusive but for an
 // edge that answers in its place.
 func TestVariants(t *testing.T) {
-	for _, v := range variant.All() {
+	share, sharded := thisShard(t)
+	if all := !strings.Contains(flag.Lookup("test.run").Value.String(), "/"); all && !sharded {
+		spread(t, "TestVariants")
+		return
+	}
+	for i, v := range variant.All() {
+		if sharded && !share.has(i) {
+			continue
+		}
 		t.Run(v.ID, func(t *testing.T) {
 			judge := against
 			filter, scripted := onlyInBrowser[v]

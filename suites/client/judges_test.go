@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -77,19 +78,23 @@ func TestRedirectURIs(t *testing.T) {
 // TestStillWaiting shows that a client which is stopped while it reads a document
 // that comes byte by byte did not give up.
 func TestStillWaiting(t *testing.T) {
-	client := connector(func(ctx context.Context, o Offer) (*launch.Exit, error) {
-		exit, err := bundled(nil).Connect(ctx, o)
-		if o.Situation == dripFed.ID {
-			exit = &launch.Exit{Code: -1, TimedOut: true, Here: true, Took: 5 * time.Second}
+	for took, want := range map[time.Duration]reports.Outcome{5 * time.Second: reports.Inconclusive, 20 * time.Second: reports.Warn} {
+		client := connector(func(ctx context.Context, o Offer) (*launch.Exit, error) {
+			exit, err := bundled(nil).Connect(ctx, o)
+			if o.Situation == dripFed.ID {
+				exit = &launch.Exit{Code: -1, TimedOut: true, Here: true, Took: took}
+			}
+			return exit, err
+		})
+		report, _, err := Run(t.Context(), Options{Client: client, Only: []string{"client-documents-bounded"}})
+		if err != nil {
+			t.Fatal(err)
 		}
-		return exit, err
-	})
-	report, _, err := Run(t.Context(), Options{Client: client, Only: []string{"client-documents-bounded"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r := report.Find("client-documents-bounded"); r.Outcome != reports.Warn {
-		t.Error(describe(r))
+		r := report.Find("client-documents-bounded")
+		i := slices.IndexFunc(r.Facets, func(f reports.Facet) bool { return f.Situation == dripFed.ID })
+		if i < 0 || r.Facets[i].Outcome != want {
+			t.Errorf("after %v, want %s: %s", took, want, describe(r))
+		}
 	}
 }
 
