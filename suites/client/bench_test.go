@@ -46,7 +46,7 @@ func BenchmarkCoreSituations(b *testing.B) {
 	o := Options{
 		Client: program{asClient + "=1 exec '" + exe + "'", 30 * time.Second}, Revision: suites.V20260728, Concurrency: DefaultConcurrency,
 	}
-	core := slices.DeleteFunc(o.needed(Catalogue()), func(s *Situation) bool { return s.Profile != "" })
+	core := slices.DeleteFunc(o.needed(Catalogue()), func(s *Situation) bool { return s.Profile != "" || s.Nearby }) // nothing opens what it wants opened
 	took := func(in []*Situation) float64 {
 		start := time.Now()
 		traces, troubles := o.collect(b.Context(), in)
