@@ -262,7 +262,7 @@ func (c *Check) result(r suites.Revision, in []*Situation, verdicts map[string]V
 		f.Outcome, f.Message = v.Outcome, v.Message
 		result.Facets = append(result.Facets, f)
 	}
-	settle(&result)
+	settle(&result, c.In == nil)
 	if i := slices.IndexFunc(result.Facets, func(f reports.Facet) bool { return f.Outcome == result.Outcome }); i >= 0 {
 		if result.Outcome == reports.Inconclusive {
 			result.BlockedBy = verdicts[in[i].ID].blockedBy
@@ -274,10 +274,14 @@ func (c *Check) result(r suites.Revision, in []*Situation, verdicts map[string]V
 	return result
 }
 
-// settle makes the verdict on a check of those in its situations. A check that is
-// judged wherever the client gets through is settled by any such situation.
-func settle(r *reports.Result) {
-	order := []reports.Outcome{reports.Fail, reports.Warn, reports.Review, reports.Pass, reports.Inconclusive, reports.NotApplicable}
+// settle makes the verdict on a check of those in its situations. One that is
+// judged wherever the client gets through is settled by any such situation; one
+// with situations of its own does not pass while one of them is undecided.
+func settle(r *reports.Result, anywhere bool) {
+	order := []reports.Outcome{reports.Fail, reports.Warn, reports.Review, reports.Inconclusive, reports.Pass, reports.NotApplicable}
+	if anywhere {
+		order[3], order[4] = order[4], order[3]
+	}
 	for _, o := range order {
 		for _, f := range r.Facets {
 			if f.Outcome != o {
