@@ -48,3 +48,17 @@ func Trouble(err error) *Blocked {
 	}
 	return &Blocked{Owner: reports.Mcpassay, Err: err}
 }
+
+// Unserved describes a control that was not answered as it should be. A tool may
+// itself call what limits our rate, and its failing then says nothing else.
+func (d *Deployment) Unserved(by string, owner reports.Owner, call string, a *Answer) *Blocked {
+	err := fmt.Errorf("%s was %s", call, a.Said())
+	if d.RateLimited() {
+		by, owner, err = "rate limit", reports.Edge, fmt.Errorf("%w; the deployment has limited the rate of requests, and what it calls itself may have met the same", err)
+	}
+	return &Blocked{By: by, Owner: owner, Err: err}
+}
+
+// RateLimited tells whether the deployment has answered 429 (RFC 6585, section 4)
+// in this run.
+func (d *Deployment) RateLimited() bool { return d.wire.Spent().RateLimited > 0 }

@@ -45,7 +45,7 @@ func (d *Deployment) sees(ctx context.Context, token, mark string) (bool, error)
 		return false, err
 	}
 	if !a.Served() {
-		return false, &Blocked{By: "effect", Owner: reports.Configuration, Err: fmt.Errorf("the call of %s that is to show the effect was %s", d.Target.Effect.See.Name, a.Said())}
+		return false, d.Unserved("effect", reports.Configuration, "the call of "+d.Target.Effect.See.Name+" that is to show the effect", a)
 	}
 	return strings.Contains(string(a.Result), mark), nil
 }

@@ -182,7 +182,7 @@ func (d *Deployment) ExchangeWithActor(ctx context.Context) (*Tokens, error) {
 // ActorToken is a token by which a client speaks for itself.
 func (d *Deployment) ActorToken(ctx context.Context, c *Client) (string, error) {
 	return Once(d, "actor token of "+c.ID, func(ctx context.Context) (string, error) {
-		t, err := d.TokenRequest(wire.For(ctx, "control"), c, url.Values{"grant_type": {"client_credentials"}})
+		t, err := d.leastScoped(wire.For(ctx, "control"), c, url.Values{"grant_type": {"client_credentials"}})
 		if err == nil && !t.Issued() {
 			err = &Blocked{By: "exchange", Owner: reports.Configuration, Err: fmt.Errorf("%s gets no token of its own: %d %s", c.ID, t.Response.Status, t.Error)}
 		}
@@ -191,6 +191,22 @@ func (d *Deployment) ActorToken(ctx context.Context, c *Client) (string, error) 
 		}
 		return t.Access, nil
 	}).Get(ctx)
+}
+
+// leastScoped makes a token request that names no scope, or those of the resource
+// if the server issues nothing without (RFC 6749, section 3.3). The form is then
+// the one that was answered last.
+func (d *Deployment) leastScoped(ctx context.Context, c *Client, form url.Values) (*Tokens, error) {
+	t, err := d.TokenRequest(ctx, c, form)
+	if err != nil || t.Error != "invalid_scope" {
+		return t, err
+	}
+	scopes, err := d.Scopes(ctx)
+	if err != nil || len(scopes) == 0 {
+		return t, err
+	}
+	form.Set("scope", strings.Join(scopes, " "))
+	return d.TokenRequest(ctx, c, form)
 }
 
 // WithActor adds an actor token to an exchange or to the redemption of a code.

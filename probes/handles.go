@@ -2,7 +2,6 @@ package probes
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/mcpassay/mcpassay/probes/wire"
@@ -23,7 +22,7 @@ func (t *talk) mintHandle(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if !a.Served() {
-		return "", &Blocked{By: "handles", Owner: reports.Configuration, Err: fmt.Errorf("the tool %s with a sound token was %s", h.Create.Name, a.Said())}
+		return "", t.d.Unserved("handles", reports.Configuration, "the tool "+h.Create.Name+" with a sound token", a)
 	}
 	member := h.Result
 	if member == "" {
@@ -61,7 +60,7 @@ func (d *Deployment) tryHandle(ctx context.Context) (*HandleTrial, error) {
 	sound := func() error {
 		a, err := owner.call(wire.For(ctx, "control"), h.Use.with(h.Argument, handle))
 		if err == nil && !a.Served() {
-			err = &Blocked{By: "handles", Owner: reports.Configuration, Err: fmt.Errorf("the tool %s with its owner's handle was %s", h.Use.Name, a.Said())}
+			err = d.Unserved("handles", reports.Configuration, "the tool "+h.Use.Name+" with its owner's handle", a)
 		}
 		return err
 	}
@@ -106,7 +105,7 @@ func (d *Deployment) asSecond(ctx context.Context, capabilities map[string]any, 
 		return nil, err
 	}
 	if !a.Served() {
-		return nil, &Blocked{By: "second user", Owner: reports.Configuration, Err: errors.New("the protected call of the second user was " + a.Said())}
+		return nil, d.Unserved("second user", reports.Configuration, "the protected call of the second user", a)
 	}
 	return do(t)
 }

@@ -288,7 +288,7 @@ func (d *Deployment) soundChaining(ctx context.Context) (*Tokens, error) {
 	if err != nil {
 		return nil, err
 	}
-	issued, err := d.TokenRequest(ctx, d.ChainingClient(), d.chainingForm(t.ID))
+	issued, err := d.leastScoped(ctx, d.ChainingClient(), d.chainingForm(t.ID))
 	if err == nil && !issued.Issued() {
 		err = &Blocked{By: "chaining", Owner: reports.Configuration,
 			Err: fmt.Errorf("a sound request for an identity assertion was answered %d %s", issued.Response.Status, issued.Error)}
@@ -310,13 +310,17 @@ func (d *Deployment) TryChaining(make func(own *Tokens) ([]Asking, error)) *Futu
 			if err != nil {
 				return nil, err
 			}
+			sound := d.chainingForm(own.ID)
+			if _, err := d.leastScoped(wire.For(ctx, "control"), d.ChainingClient(), sound); err != nil {
+				return nil, err
+			}
 			askings, err := make(own)
 			for i := range askings {
 				if askings[i].Client == nil {
 					askings[i].Client = d.ChainingClient()
 				}
 				if askings[i].Form == nil {
-					askings[i].Form = d.chainingForm(own.ID)
+					askings[i].Form = maps.Clone(sound)
 				}
 			}
 			return askings, err

@@ -95,6 +95,8 @@ func (a *Answer) Said() string {
 	switch {
 	case a.Served():
 		return "the call was carried out"
+	case a.Status == http.StatusOK && len(a.Result) > 0:
+		return "answered 200 with a tool's error"
 	case a.RPCCode != 0:
 		return fmt.Sprintf("answered %d with JSON-RPC error %d", a.Status, a.RPCCode)
 	}

@@ -45,9 +45,7 @@ func (d *Deployment) Resume(ctx context.Context) (*Resumption, error) {
 		m.Header.Set("Accept", "text/event-stream")
 		m.Header.Set("Last-Event-ID", ids[0])
 		bearer(m, token)
-		brief, cancel := context.WithTimeout(ctx, streamPatience)
-		defer cancel()
-		a, err := d.ask(brief, m)
+		a, err := d.ask(wire.Within(ctx, streamPatience), m)
 		if err != nil {
 			return false, err
 		}

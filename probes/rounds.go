@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -192,7 +191,7 @@ func (r *rounder) sound(ctx context.Context, call ToolCall) error {
 	}
 	a, err := r.answer(wire.For(ctx, "control"), q, call, q.State)
 	if err == nil && (!a.Served() || questionIn(a, call) != nil) {
-		err = &Blocked{By: "rounds", Owner: reports.Configuration, Err: errors.New("the answer to what the server asks was " + a.Said())}
+		err = r.d.Unserved("rounds", reports.Configuration, "the answer to what the server asks", a)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -190,6 +191,13 @@ func (s *Scoping) try(ctx context.Context, d *Deployment, o Operation, small []*
 	}
 	for _, t := range trials {
 		t.Full = control
+		if t.Answer.Status != http.StatusOK || t.Answer.Served() {
+			continue
+		}
+		// A tool that fails may have failed by chance. A refusal comes again.
+		if t.Answer, err = d.CallTool(wire.For(ctx, "attack"), t.Small.Token, o.ToolCall); err != nil {
+			return err
+		}
 	}
 	if control.Served() {
 		s.Works = append(s.Works, o)

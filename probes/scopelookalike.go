@@ -44,8 +44,7 @@ func (d *Deployment) ScopeLookalikes(ctx context.Context) ([]*Lookalike, error) 
 		return nil, err
 	}
 	if !control.Served() {
-		return nil, &Blocked{Owner: reports.Configuration,
-			Err: errors.New("a token signed here with the right scope does not open " + trial.Name + ": " + control.Said())}
+		return nil, d.Unserved("", reports.Configuration, "the call of "+trial.Name+" with a token signed here with the right scope", control)
 	}
 	var all []*Lookalike
 	for _, l := range resembling(needed) {

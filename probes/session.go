@@ -290,7 +290,7 @@ func (d *Deployment) CallNarrowed(ctx context.Context) (*Answer, error) {
 		return nil, err
 	}
 	if !control.Served() {
-		return nil, &Blocked{Owner: reports.ResourceServer, Err: errors.New(t.Name + " with every scope in a session was " + control.Said())}
+		return nil, d.Unserved("", reports.ResourceServer, t.Name+" with every scope in a session", control)
 	}
 	return s.CallTool(wire.For(ctx, "attack"), t.Small.Token, t.ToolCall)
 }

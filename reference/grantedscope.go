@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mcpassay/mcpassay/reference/fault"
+	"github.com/mcpassay/mcpassay/reference/variant"
 )
 
 // Scopes beyond those that the resource server's tools need.
@@ -36,9 +37,12 @@ var scopeMeanings = map[string]string{
 
 // scopeGranted returns the scopes that a client gets for what it asked for.
 // Asking for nothing means the least there is (RFC 6749, section 3.3), never all
-// that the client could have.
+// that the client could have. A server may also refuse it, as the variant does.
 func (s *AuthServer) scopeGranted(asked string, client *Client) ([]string, *denial) {
 	if strings.TrimSpace(asked) == "" {
+		if s.variants.Has(variant.ScopeRequired) {
+			return nil, refuse(invalidScope, "a scope has to be asked for")
+		}
 		return s.scopeDefault(client), nil
 	}
 	var granted []string

@@ -1,11 +1,16 @@
 package suites_test
 
 import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mcpassay/mcpassay/probes"
 	"github.com/mcpassay/mcpassay/reference"
 	"github.com/mcpassay/mcpassay/reference/fault"
+	"github.com/mcpassay/mcpassay/reference/variant"
 	"github.com/mcpassay/mcpassay/reports"
 )
 
@@ -30,11 +35,11 @@ func TestLaxAuthServers(t *testing.T) {
 }
 
 // TestConfidentialClients reproduces what made another tool fail a sound
-// authorization server: it gives only scopes that are asked for, and it lists none
-// among the methods of authentication while the client has a secret.
+// authorization server: it gives nothing to a client that asks for no scope, and it
+// lists none among the methods of authentication while the client has a secret.
 func TestConfidentialClients(t *testing.T) {
 	for _, method := range []string{"client_secret_basic", "client_secret_post"} {
-		server, err := reference.Start(reference.Options{})
+		server, err := reference.Start(reference.Options{Variants: []variant.Variant{variant.ScopeRequired}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,9 +54,35 @@ func TestConfidentialClients(t *testing.T) {
 		if target.Clients == nil {
 			t.Fatalf("no client is known that uses %s", method)
 		}
-		report := judgeTarget(t, target, "as-code-flow", nil)
-		if r := report.Find("as-code-flow"); r == nil || r.Outcome != reports.Pass {
-			t.Errorf("%s: %s", method, describe(r))
+		r := judgeTarget(t, target, "as-code-flow", nil).Find("as-code-flow")
+		if r == nil || r.Outcome != reports.Pass {
+			t.Fatalf("%s: %s", method, describe(r))
+		}
+		if got := methodsUsed(r, target.Clients[0].ID); !slices.Equal(got, []string{method}) {
+			t.Errorf("the flow of a client with %s authenticated by %q", method, got)
 		}
 	}
+}
+
+// methodsUsed are the methods of authentication (RFC 6749, section 2.3.1) in the
+// token requests of a client that a result rests on.
+func methodsUsed(r *reports.Result, id string) []string {
+	var used []string
+	for _, x := range r.Evidence {
+		if x.Method != http.MethodPost || !strings.HasSuffix(x.URL, "/token") {
+			continue
+		}
+		form, err := url.ParseQuery(x.Request.Body)
+		switch {
+		case err != nil:
+			used = append(used, err.Error())
+		case strings.HasPrefix(x.Request.Header.Get("Authorization"), "Basic "):
+			used = append(used, "client_secret_basic")
+		case form.Get("client_id") == id && form.Has("client_secret"):
+			used = append(used, "client_secret_post")
+		default:
+			used = append(used, "none")
+		}
+	}
+	return used
 }

@@ -222,7 +222,7 @@ func (c *Client) once(req *http.Request) (*Response, error) {
 		return nil, fmt.Errorf("waiting to send a request: %w", err)
 	}
 	defer done()
-	ctx, cancel := context.WithTimeout(req.Context(), c.limits.Timeout)
+	ctx, cancel := c.timed(req.Context())
 	defer cancel()
 	c.sent.Add(1)
 
@@ -236,6 +236,9 @@ func (c *Client) once(req *http.Request) (*Response, error) {
 	x.Took = res.Took
 	Spend(ctx, res.Took)
 	if err != nil {
+		if errors.Is(context.Cause(ctx), ErrUnanswered) {
+			err = fmt.Errorf("%w: %w", ErrUnanswered, err)
+		}
 		x.Error = c.Redactor.String(err.Error())
 		record(ctx, x)
 		return nil, fmt.Errorf("%s: %w", res.From, err)
@@ -246,6 +249,26 @@ func (c *Client) once(req *http.Request) (*Response, error) {
 	x.Answer.Header = c.Redactor.Header(res.Header)
 	record(ctx, x)
 	return res, nil
+}
+
+type withinKey struct{}
+
+// ErrUnanswered is wrapped when a request was sent and not answered in the time
+// that Within leaves.
+var ErrUnanswered = errors.New("no answer in the time left for it")
+
+// Within returns a context whose requests are answered within d of being sent,
+// or fail with ErrUnanswered. How long they wait for their turn does not count.
+func Within(ctx context.Context, d time.Duration) context.Context {
+	return context.WithValue(ctx, withinKey{}, d)
+}
+
+// timed bounds one exchange. The error that ends it says whose bound it was.
+func (c *Client) timed(ctx context.Context) (context.Context, context.CancelFunc) {
+	if d, ok := ctx.Value(withinKey{}).(time.Duration); ok && d < c.limits.Timeout {
+		return context.WithTimeoutCause(ctx, d, ErrUnanswered)
+	}
+	return context.WithTimeout(ctx, c.limits.Timeout)
 }
 
 type transportKey struct{}

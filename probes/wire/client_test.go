@@ -104,6 +104,34 @@ func TestClientHonoursRetryAfter(t *testing.T) {
 	}
 }
 
+// A wait for one's turn is no silence of the server's.
+func TestWithinCountsFromTheSending(t *testing.T) {
+	const brief = 300 * time.Millisecond
+	var asked atomic.Int32
+	client, request := serve(t, Limits{Patience: 2 * time.Second}, func(w http.ResponseWriter, r *http.Request) {
+		switch asked.Add(1) {
+		case 1:
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+		case 2:
+		default:
+			_, _ = io.Copy(io.Discard, r.Body) // else the server would not notice that the client has gone
+			<-r.Context().Done()
+		}
+	})
+	if res, err := client.Do(request(Within(t.Context(), brief))); err != nil || res.Status != 200 {
+		t.Errorf("after a Retry-After longer than the time: %+v, %v", res, err)
+	}
+	if _, err := client.Do(request(Within(t.Context(), brief))); !errors.Is(err, ErrUnanswered) {
+		t.Errorf("a server that does not answer: %v", err)
+	}
+	gone, cancel := context.WithTimeout(t.Context(), brief/3)
+	defer cancel()
+	if _, err := client.Do(request(Within(gone, brief))); err == nil || errors.Is(err, ErrUnanswered) {
+		t.Errorf("a run that ends first: %v", err)
+	}
+}
+
 func TestClientTakesALimitForNoAnswer(t *testing.T) {
 	client, request := serve(t, Limits{Patience: time.Second}, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "3600")

@@ -50,6 +50,7 @@ var (
 	Firewall              = Variant{"firewall", "has a firewall before it that answers what looks like an attack with a page of its own"}
 	SinglePageApplication = Variant{"single-page-application", "answers 200 with the same page for every path that nothing is at"}
 	ScriptedLogin         = Variant{"scripted-login", "renders its login form by script, and submits it so"}
+	ScopeRequired         = Variant{"scope-required", "gives nothing to a client that asks for no scope"}
 	WebMessage            = Variant{"web-message", "also answers by postMessage, to pages of the registered origin that have opened or framed the request"}
 )
 
@@ -60,7 +61,7 @@ func All() []Variant {
 		NoRefreshTokens, ExtraClaims, RootMetadataOnly, NoRegistration, ScriptedRedirect, FormPostConsent, OpaqueTokens,
 		ModernOnly, PAROnly, RemembersConsent, Proxy, TLS, DPoPNonces, IntrospectionCache, PhantomTokens,
 		LocalhostRefused, RefreshGracePeriod, ConsentTokenOnce, KeyRotation, KeysByReference, ClockAhead, ClockBehind,
-		Slow, RateLimited, Firewall, SinglePageApplication, ScriptedLogin, WebMessage,
+		Slow, RateLimited, Firewall, SinglePageApplication, ScriptedLogin, WebMessage, ScopeRequired,
 	}
 }
 

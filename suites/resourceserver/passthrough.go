@@ -23,7 +23,7 @@ func visited(ctx SpecContext, d *probes.Deployment, visit *probes.Future[*probes
 	v, err := visit.Await(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	if len(v.Received) == 0 && !v.Answer.Served() {
-		suites.Undecided(d, reports.Configuration, "the tool that calls the upstream did not get as far: %s", v.Answer.Said())
+		suites.BlockedBy(d, d.Unserved("", reports.Configuration, "the call of the tool that calls the upstream", v.Answer))
 	}
 	if v.Silent() {
 		suites.NotApplicable("no credential was observed to reach the upstream")

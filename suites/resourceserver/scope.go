@@ -67,7 +67,7 @@ var _ = suites.Register(suites.Check{
 				}
 				known++
 				if !t.Full.Served() {
-					suites.Undecided(d, reports.Configuration, "%s does not work with every scope either: %s", t.Name, t.Full.Said())
+					suites.BlockedBy(d, d.Unserved("", reports.Configuration, t.Name+" with every scope", t.Full))
 				}
 				if t.Answer.Served() {
 					got = append(got, fmt.Sprintf("%s, which needs %s", t.Tell(), strings.Join(missing, " ")))

@@ -38,6 +38,9 @@ var _ = suites.Register(suites.Check{
 
 		It("of the tool", func(ctx SpecContext) {
 			for _, t := range lacking(ctx, scoping) {
+				if t.Answer.Status == http.StatusOK && d.RateLimited() {
+					suites.BlockedBy(d, d.Unserved("", reports.ResourceServer, t.Tell(), t.Answer))
+				}
 				Expect(t.Answer.Status).NotTo(Equal(http.StatusOK), "%s was refused under status 200", t.Tell())
 			}
 		})
