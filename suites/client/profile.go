@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/mcpassay/mcpassay/reference"
@@ -46,9 +47,8 @@ func (p *Profile) declare(s Situation) *Situation {
 	if s.Contract == "" {
 		s.Contract, s.Context = p.what.contract, p.what.context
 	}
-	if s.Since == "" {
-		s.Since = p.what.since
-	}
+	// Deployments of these shapes are found by their resource metadata.
+	s.Since = cmp.Or(s.Since, p.what.since, suites.V20250618)
 	further := s.Shape
 	s.Shape = func(l *Lab) {
 		p.what.shape(l)

@@ -256,6 +256,9 @@ func (c *Check) result(r suites.Revision, in []*Situation, verdicts map[string]V
 		v, judged := verdicts[s.ID]
 		if !judged {
 			v = Verdict{Outcome: reports.Inconclusive, Message: errorText(troubles[s.ID])}
+			if errors.Is(troubles[s.ID], errAbsent) {
+				v.Outcome = reports.NotApplicable
+			}
 		} else {
 			result.Took = max(result.Took, traces[s.ID].Exit.Took)
 		}

@@ -175,10 +175,11 @@ func (s *Situation) Registers() bool {
 var (
 	errUntried = errors.New("nobody has taken the client there")
 	errNearby  = errors.New("only a client that is started here can be put there: mcpassay client -- COMMAND")
+	errAbsent  = errors.New("where these servers are reached there is no such situation; the others of its kind stand for it")
 )
 
 // Judge reports on what a client did in the situations that it was taken to.
-func Judge(o Options, start time.Time, traces []*Trace) *reports.Report {
+func (g *Grounds) Judge(o Options, start time.Time, traces []*Trace) *reports.Report {
 	report := &reports.Report{
 		Tool: o.Tool, Target: o.Name, Revision: string(o.Revision), UserAgent: o.userAgent(), Start: start, Took: time.Since(start),
 	}
@@ -187,6 +188,9 @@ func Judge(o Options, start time.Time, traces []*Trace) *reports.Report {
 		untried[in.ID] = errUntried
 		if in.Nearby {
 			untried[in.ID] = errNearby
+		}
+		if can := limited[in]; can != nil && !can(g) {
+			untried[in.ID] = errAbsent
 		}
 	}
 	for _, t := range traces {

@@ -237,7 +237,7 @@ func (t *tenant) report() *reports.Report {
 	if name == "" {
 		name = "a client"
 	}
-	r := client.Judge(client.Options{Name: visible(name, maxName), Revision: t.revision, Tool: t.server.Tool}, t.began, traces)
+	r := t.server.grounds.Judge(client.Options{Name: visible(name, maxName), Revision: t.revision, Tool: t.server.Tool}, t.began, traces)
 	r.Interrupted = open // what is under way may come out otherwise
 	return r
 }
