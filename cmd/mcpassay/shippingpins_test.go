@@ -89,6 +89,9 @@ var mcpRemotePins = map[string]shippingPin{
 	"client-resource-in-authorization": {
 		reports.Fail, []string{"resource-as"}, "it adds a slash to the resource in the metadata, which is an origin without one",
 	},
+	"client-copes-with-irregularities": {
+		reports.Inconclusive, []string{"resource-as-bad-day"}, "it does not get through on a good day either: it asks for the resource with a slash, and the token is for another",
+	},
 	"client-refused-tokens-end": {
 		reports.Inconclusive, []string{"resource-as-scope-401"}, "it comes to no token there, since it asks for the resource with a slash",
 	},
@@ -146,4 +149,5 @@ var sdkExamplePins = map[string]shippingPin{
 	"client-state-fresh":               {reports.Warn, nil, "its provider has no state method, and the SDK sends state only if there is one"},
 	"client-step-up-attempted":         {reports.Warn, []string{"step-up"}, noStepUpAsked},
 	"client-registration-priority":     {reports.Inconclusive, []string{"configured-client-beside-registration"}, byHandOnly},
+	"client-token-endpoint-auth":       {reports.Inconclusive, []string{"configured-client"}, byHandOnly},
 }
