@@ -3,9 +3,11 @@ package client
 import "fmt"
 
 // declined tells whether the client did not go on where its maker says that it
-// does not, on purpose: it is stricter than it need be.
+// does not, on purpose: it is stricter than it need be. Whoever crashes has not
+// decided anything.
 func (t *Trace) declined() bool {
-	return t.Declared != "" && t.Situation.Ends == Works && !t.servedAtLast()
+	crashed := t.Exit.Signal != "" && !t.Exit.TimedOut && !t.Exit.Stopped
+	return t.Declared != "" && t.Situation.Ends == Works && !t.servedAtLast() && !crashed
 }
 
 // checkDeclared refuses declarations that would hide what a client does: only that

@@ -3,9 +3,11 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +221,65 @@ func TestStrictClients(t *testing.T) {
 	for _, wrong := range []map[string]string{{"sound": "lazy"}, {"nowhere": "lazy"}, {"state-dropped": "lazy"}, {"openid-only": ""}} {
 		if _, _, err := Run(t.Context(), Options{Client: bundled(nil), Declared: wrong}); err == nil {
 			t.Errorf("%v was accepted", wrong)
+		}
+	}
+}
+
+// TestDeclaredCrash shows that no declaration, nor one that is not needed, makes up
+// for a client that crashes.
+func TestDeclaredCrash(t *testing.T) {
+	crashes := func(in ...string) Client {
+		return connector(func(ctx context.Context, o Offer) (*launch.Exit, error) {
+			if len(in) > 0 && !slices.Contains(in, o.Situation) {
+				return bundled(nil).Connect(ctx, o)
+			}
+			return &launch.Exit{Code: -1, Signal: "segmentation fault"}, knock(ctx, o.URL)
+		})
+	}
+	const id = "client-proceeds-without-iss"
+	for name, o := range map[string]Options{
+		"nothing is declared":     {},
+		"declared where it is":    {Declared: map[string]string{issUnpromised.ID: "it works only with servers that send iss"}},
+		"declared somewhere else": {Declared: map[string]string{openIDOnly.ID: "it reads RFC 8414 metadata alone"}},
+	} {
+		o.Only = []string{"client-gets-through", id}
+		for where, client := range map[string]Client{"everywhere": crashes(), "there": crashes(issUnpromised.ID)} {
+			report, grid := alone(t, client, o)
+			if code := report.Exit(false); code != reports.ExitFailed || grid[issUnpromised.ID] == CellRefuses {
+				t.Errorf("%s, it crashes %s: exit code %d, %s\n%s", name, where, code, grid[issUnpromised.ID], describe(report.Find(id)))
+			}
+		}
+	}
+}
+
+// knock sends a request without a token, as every client does first.
+func knock(ctx context.Context, address string) error {
+	req, err := newRequest(ctx, http.MethodPost, address, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
+// TestScopeRefusedToWorkload shows that a workload that asks for a scope which it is
+// refused, and so comes to no token, has not passed, whatever its exit code.
+func TestScopeRefusedToWorkload(t *testing.T) {
+	for _, code := range []int{0, 1} {
+		client := connector(func(ctx context.Context, o Offer) (*launch.Exit, error) {
+			err := testclient.Run(ctx, testclient.Options{URL: o.URL, Revision: string(o.Revision), Context: o.Context, Scopes: []string{"billing.write"}})
+			if err == nil {
+				return nil, errors.New("the scope was granted")
+			}
+			return &launch.Exit{Code: code, Output: err.Error()}, nil
+		})
+		report, grid := alone(t, client, Options{Only: []string{"client-gets-through"}})
+		i := slices.IndexFunc(report.Find("client-gets-through").Facets, func(f reports.Facet) bool { return f.Situation == workloadPlain.ID })
+		if report.Exit(false) != reports.ExitFailed || grid[workloadPlain.ID] != CellGivesUp || i < 0 || report.Find("client-gets-through").Facets[i].Outcome != reports.Fail {
+			t.Errorf("exit code %d: %s\n%s", code, grid[workloadPlain.ID], describe(report.Find("client-gets-through")))
 		}
 	}
 }
