@@ -52,27 +52,41 @@ func checkIDs() []string {
 	return ids
 }
 
+// A listing is lines under headings, which stand in the order of their first lines.
+type listing struct {
+	order []string
+	lines map[string][]string
+}
+
+func (l *listing) add(heading, id, level, severity, title string) {
+	if l.lines == nil {
+		l.lines = map[string][]string{}
+	}
+	if l.lines[heading] == nil {
+		l.order = append(l.order, heading)
+	}
+	l.lines[heading] = append(l.lines[heading], fmt.Sprintf("  %s\t%s\t%s\t%s\n", id, level, severity, title))
+}
+
+func (l *listing) write(to io.Writer) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	for _, heading := range l.order {
+		fmt.Fprintf(w, "%s\n%s\n", heading, strings.Join(l.lines[heading], "")) //nolint:errcheck // reported by Flush
+	}
+	return w.Flush()
+}
+
 // listChecks writes a heading per role and area, and a line per check.
 func listChecks(to io.Writer, checks []*suites.Check) error {
-	groups := map[string][]*suites.Check{}
-	var order []string
+	var l listing
 	for _, c := range checks {
-		heading := fmt.Sprintf("%s, %s", roleName(c.Role), c.Area)
-		if groups[heading] == nil {
-			order = append(order, heading)
-		}
-		groups[heading] = append(groups[heading], c)
+		l.add(fmt.Sprintf("%s, %s", roleName(c.Role), c.Area), c.ID, string(c.Level), string(c.Severity), c.Title)
 	}
-	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	for _, heading := range order {
-		fmt.Fprintf(w, "%s\n", heading) //nolint:errcheck // reported by Flush
-		for _, c := range groups[heading] {
-			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", c.ID, c.Level, c.Severity, c.Title) //nolint:errcheck // reported by Flush
-		}
-		fmt.Fprintln(w) //nolint:errcheck // reported by Flush
+	if err := l.write(to); err != nil {
+		return err
 	}
-	fmt.Fprintf(w, "%d checks\n", len(checks)) //nolint:errcheck // reported by Flush
-	return w.Flush()
+	_, err := fmt.Fprintf(to, "%d checks\n", len(checks))
+	return err
 }
 
 func roleName(r suites.Role) string {

@@ -4,31 +4,22 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/mcpassay/mcpassay/suites/client"
 )
 
-// listClientChecks writes a line per check on clients, under a heading per area.
+// listClientChecks writes a heading per area, and a line per check on clients.
 func listClientChecks(to io.Writer) error {
-	areas := map[string][]*client.Check{}
-	var order []string
+	var l listing
 	for _, c := range client.Catalogue() {
-		area := string(c.Area)
-		if areas[area] == nil {
-			order = append(order, area)
-		}
-		areas[area] = append(areas[area], c)
+		l.add("client, "+string(c.Area), c.ID, string(c.Level), string(c.Severity), c.Title)
 	}
-	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	for _, area := range order {
-		fmt.Fprintf(w, "\nclient, %s\n", area) //nolint:errcheck // reported by Flush
-		for _, c := range areas[area] {
-			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", c.ID, c.Level, c.Severity, c.Title) //nolint:errcheck // reported by Flush
-		}
+	fmt.Fprintln(to) //nolint:errcheck // the last line says whether anything can be written
+	if err := l.write(to); err != nil {
+		return err
 	}
-	fmt.Fprintf(w, "\n%d checks on clients\n", len(client.Catalogue())) //nolint:errcheck // reported by Flush
-	return w.Flush()
+	_, err := fmt.Fprintf(to, "%d checks on clients\n", len(client.Catalogue()))
+	return err
 }
 
 // explainClientCheck says what a check on clients is about.

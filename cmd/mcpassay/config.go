@@ -195,6 +195,18 @@ func parseConfig(text []byte) (*Config, error) {
 }
 
 func (c *Config) validate() error {
+	for _, part := range []func() error{
+		c.validateUsers, c.validateClients, c.validateWorkloads, c.validateLogin, c.validateNumbers, c.validateTools,
+		c.State.validate, c.validateVantage, c.validateGrants, c.validateDocuments, c.validateOperations,
+	} {
+		if err := part(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) validateUsers() error {
 	for i, u := range c.Users {
 		if u.Name == "" {
 			return fmt.Errorf("users[%d]: name is missing", i)
@@ -203,38 +215,52 @@ func (c *Config) validate() error {
 			return fmt.Errorf("users[%d]: password_env and password_file exclude each other", i)
 		}
 	}
-	for i, client := range c.Clients {
-		switch {
-		case client.ID == "":
-			return fmt.Errorf("clients[%d]: client_id is missing", i)
-		case client.SecretEnv != "" && client.SecretFile != "":
-			return fmt.Errorf("clients[%d]: client_secret_env and client_secret_file exclude each other", i)
-		case client.SigningAlg != "" && client.KeyFile == "":
-			return fmt.Errorf("clients[%d]: signing_alg goes with private_key_file", i)
-		case client.Grant != "" && client.Grant != "authorization_code" && client.Grant != "client_credentials":
-			return fmt.Errorf("clients[%d]: grant %q is not one of authorization_code, client_credentials", i, client.Grant)
-		case client.AuthMethod == "private_key_jwt":
-			if client.KeyFile == "" || client.SecretEnv != "" || client.SecretFile != "" {
-				return fmt.Errorf("clients[%d]: auth_method private_key_jwt needs private_key_file, and no secret", i)
-			}
-		case client.KeyFile != "":
-			if client.AuthMethod != "" || client.SecretEnv != "" || client.SecretFile != "" {
-				return fmt.Errorf("clients[%d]: private_key_file goes with auth_method private_key_jwt, and with no secret", i)
-			}
-		case client.AuthMethod == "":
-		case client.AuthMethod == "none":
-			if client.SecretEnv != "" || client.SecretFile != "" {
-				return fmt.Errorf("clients[%d]: a client with auth_method none has no secret", i)
-			}
-		case client.AuthMethod != "client_secret_basic" && client.AuthMethod != "client_secret_post":
-			return fmt.Errorf("clients[%d]: auth_method %q is not one of none, client_secret_basic, client_secret_post, private_key_jwt", i, client.AuthMethod)
-		case client.SecretEnv == "" && client.SecretFile == "":
-			return fmt.Errorf("clients[%d]: auth_method %s needs client_secret_env or client_secret_file", i, client.AuthMethod)
+	return nil
+}
+
+func (c *Config) validateClients() error {
+	for i := range c.Clients {
+		if err := c.Clients[i].validate(); err != nil {
+			return fmt.Errorf("clients[%d]: %w", i, err)
 		}
 	}
-	if err := c.validateWorkloads(); err != nil {
-		return err
+	return nil
+}
+
+func (c *Client) validate() error {
+	secret := c.SecretEnv != "" || c.SecretFile != ""
+	switch {
+	case c.ID == "":
+		return errors.New("client_id is missing")
+	case c.SecretEnv != "" && c.SecretFile != "":
+		return errors.New("client_secret_env and client_secret_file exclude each other")
+	case c.SigningAlg != "" && c.KeyFile == "":
+		return errors.New("signing_alg goes with private_key_file")
+	case c.Grant != "" && c.Grant != "authorization_code" && c.Grant != "client_credentials":
+		return fmt.Errorf("grant %q is not one of authorization_code, client_credentials", c.Grant)
 	}
+	switch c.AuthMethod {
+	case "private_key_jwt":
+		if c.KeyFile == "" || secret {
+			return errors.New("auth_method private_key_jwt needs private_key_file, and no secret")
+		}
+		return nil
+	case "", "none", "client_secret_basic", "client_secret_post":
+	default:
+		return fmt.Errorf("auth_method %q is not one of none, client_secret_basic, client_secret_post, private_key_jwt", c.AuthMethod)
+	}
+	switch {
+	case c.KeyFile != "" && (c.AuthMethod != "" || secret):
+		return errors.New("private_key_file goes with auth_method private_key_jwt, and with no secret")
+	case c.AuthMethod == "none" && secret:
+		return errors.New("a client with auth_method none has no secret")
+	case strings.HasPrefix(c.AuthMethod, "client_secret_") && !secret:
+		return fmt.Errorf("auth_method %s needs client_secret_env or client_secret_file", c.AuthMethod)
+	}
+	return nil
+}
+
+func (c *Config) validateLogin() error {
 	for i, s := range c.Login {
 		n := 0
 		for _, selector := range []string{s.Fill, s.Click, s.WaitFor} {
@@ -249,12 +275,20 @@ func (c *Config) validate() error {
 			return fmt.Errorf("login[%d]: value goes with fill", i)
 		}
 	}
+	return nil
+}
+
+func (c *Config) validateNumbers() error {
 	if c.Limits.Concurrency < 0 || c.Limits.Rate < 0 || c.Limits.Timeout < 0 || c.Limits.Registrations < 0 || c.Limits.Wait < 0 {
 		return errors.New("limits: none can be negative")
 	}
 	if c.Contract.CodeLifetime < 0 || c.Contract.AccessTokenLifetimeMax < 0 || c.Contract.RefreshTokenLifetime < 0 || c.Contract.RevocationMax < 0 {
 		return errors.New("contract: no time can be negative")
 	}
+	return nil
+}
+
+func (c *Config) validateTools() error {
 	if (c.Effect.Do.Name == "") != (c.Effect.See.Name == "") {
 		return errors.New("effect: do and see go together")
 	}
@@ -266,19 +300,14 @@ func (c *Config) validate() error {
 			return fmt.Errorf("%s: the arguments cannot be sent as JSON: %w", name, err)
 		}
 	}
-	if err := c.State.validate(); err != nil {
-		return err
-	}
-	if err := c.validateVantage(); err != nil {
-		return err
-	}
-	if err := c.validateGrants(); err != nil {
-		return err
-	}
+	return nil
+}
+
+func (c *Config) validateDocuments() error {
 	if (c.Documents.Certificate == "") != (c.Documents.Key == "") {
 		return errors.New("documents: certificate and key go together")
 	}
-	return c.validateOperations()
+	return nil
 }
 
 func (c *Config) validateVantage() error {
