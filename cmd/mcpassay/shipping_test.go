@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -82,17 +83,32 @@ func TestShippingClients(t *testing.T) {
 				shippingFlags: &c.flags, line: "cd " + shellQuote(dir) + " && exec " + shellQuote(node) + " " + c.script,
 				timeout: c.timeout,
 			}
-			report, grid, err := client.Run(t.Context(), client.Options{
-				Client: c.among(under), Only: c.checks(), Name: c.name, Revision: c.revision, Seed: shippingSeed, Concurrency: c.concurrency, Redirects: c.flags.RedirectURI,
-			})
+			o := client.Options{
+				Client: partly{under, c.leftOut}, Only: c.checks(), Name: c.name, Revision: c.revision, Seed: shippingSeed, Concurrency: c.concurrency, Redirects: c.flags.RedirectURI,
+			}
+			report, grid, err := client.Run(t.Context(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if grid["sound"] != client.CellWorks {
 				t.Errorf("before a sound deployment: %s", grid["sound"])
 			}
-			for i := range report.Results {
-				c.compare(t, &report.Results[i])
+			surprises := c.surprises(report)
+			if len(surprises) == 0 {
+				return
+			}
+			// A client that a busy machine was too slow for is given a second chance.
+			o.Client = partly{under, func(s *client.Situation) bool { return c.leftOut(s) || !concerns(surprises, s) }}
+			again, _, err := client.Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			confirmed := c.surprises(again)
+			for id, first := range surprises {
+				t.Logf("at first: %s", first)
+				if confirmed[id] != "" {
+					t.Error(confirmed[id])
+				}
 			}
 		})
 	}
@@ -112,47 +128,60 @@ func (c *shippingCase) checks() []string {
 	return ids
 }
 
-// among is the client where it is not left out.
-func (c *shippingCase) among(under client.Client) client.Client {
-	out := map[string]bool{}
-	for _, s := range client.Situations() {
-		out[s.ID] = c.leftOut(s)
+// concerns tells whether one of the checks needs to see the client in the situation.
+func concerns(ids map[string]string, s *client.Situation) bool {
+	for id := range ids {
+		c := client.Find(id)
+		of := func(in *client.Situation) bool { return in == s || in.Base == s }
+		if c.In == nil || slices.ContainsFunc(c.In, of) || slices.ContainsFunc(c.Beside, of) {
+			return true
+		}
 	}
-	return partly{under, out}
+	return s == client.Sound
 }
 
 // partly is a client that is not put in some situations.
 type partly struct {
 	client.Client
-	out map[string]bool
+	leftOut func(*client.Situation) bool
 }
 
 func (p partly) Connect(ctx context.Context, o client.Offer) (*launch.Exit, error) {
-	if p.out[o.Situation] {
+	if p.leftOut(client.FindSituation(o.Situation)) {
 		return nil, errors.New("this test leaves the situation out")
 	}
 	return p.Client.Connect(ctx, o)
 }
 
-func (c *shippingCase) compare(t *testing.T, r *reports.Result) {
-	t.Helper()
+// surprises are the verdicts that nobody expected, by the id of the check.
+func (c *shippingCase) surprises(report *reports.Report) map[string]string {
+	all := map[string]string{}
+	for i := range report.Results {
+		if surprise := c.compare(&report.Results[i]); surprise != "" {
+			all[report.Results[i].ID] = surprise
+		}
+	}
+	return all
+}
+
+// compare says what nobody expected of a verdict; "" if all was expected.
+func (c *shippingCase) compare(r *reports.Result) string {
 	p, pinned := c.pins[r.ID]
 	var said strings.Builder
 	var in []string
 	for _, f := range r.Facets {
 		said.WriteString("\n\t" + string(f.Outcome) + ": " + f.Title + ": " + f.Message)
-		for _, s := range client.Situations() {
-			if f.Outcome == r.Outcome && strings.HasSuffix(f.Title, " that "+s.Doc) {
-				in = append(in, s.ID)
-			}
+		if f.Outcome == r.Outcome {
+			in = append(in, f.Situation)
 		}
 	}
 	switch {
 	case !pinned && r.Outcome != reports.Pass && r.Outcome != reports.NotApplicable:
-		t.Errorf("%s: nobody expected %s in %q:%s", r.ID, r.Outcome, in, said.String())
+		return fmt.Sprintf("%s: nobody expected %s in %q:%s", r.ID, r.Outcome, in, said.String())
 	case pinned && r.Outcome != p.outcome:
-		t.Errorf("%s: %s was expected, since %s; got %s:%s", r.ID, p.outcome, p.why, r.Outcome, said.String())
+		return fmt.Sprintf("%s: %s was expected, since %s; got %s:%s", r.ID, p.outcome, p.why, r.Outcome, said.String())
 	case pinned && p.in != nil && !slices.Equal(in, p.in):
-		t.Errorf("%s: expected in %q only, got %q:%s", r.ID, p.in, in, said.String())
+		return fmt.Sprintf("%s: expected in %q only, got %q:%s", r.ID, p.in, in, said.String())
 	}
+	return ""
 }
