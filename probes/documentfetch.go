@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -62,28 +62,38 @@ func (d *Deployment) Redirections(ctx context.Context) ([]RedirectedFetch, error
 
 func (h RedirectedFetch) String() string { return fmt.Sprintf("%d to %s", h.Status, h.To) }
 
-// hugeSize is far more than any document has and than two sockets hold, in bytes.
-const hugeSize = 32 << 20
+// Sizes in bytes. Two sockets hold less than the half of a huge document: who took
+// more has read it.
+const (
+	hugeSize = 32 << 20
+	farBelow = hugeSize / 2
+)
 
 // A Reading is what was done with a document that is too large.
 type Reading struct {
-	All     bool // all of it was read
+	Taken   int64 // bytes that the reader took at most, those included that wait in sockets
 	Attempt *Attempt
 }
+
+// Bounded tells whether the reader stopped far below the document's end.
+func (r *Reading) Bounded() bool { return r.Taken < farBelow }
 
 // Huge publishes a document of many megabytes, whose client is sound but for
 // that.
 func (d *Deployment) Huge(ctx context.Context) (*Reading, error) {
 	return WithDocuments(ctx, d, func(ctx context.Context) (*Reading, error) {
-		var all atomic.Bool
+		var mu sync.Mutex
+		var most int64
 		p, err := d.published(ctx, Publication{Serve: func(body []byte) Answering {
 			return func(w http.ResponseWriter, _ *http.Request, _ int) {
 				w.Header().Set("Content-Type", "application/json")
 				w.Header().Set("Cache-Control", "max-age=300")
 				w.Header().Set("Content-Length", strconv.Itoa(hugeSize+len(body)))
-				if writeHuge(w, body) {
-					all.Store(true)
-				}
+				writeHuge(w, body, func(taken int64) {
+					mu.Lock()
+					defer mu.Unlock()
+					most = max(most, taken)
+				})
 			}
 		}})
 		if err != nil {
@@ -92,21 +102,25 @@ func (d *Deployment) Huge(ctx context.Context) (*Reading, error) {
 		a, err := d.Attempt(ctx, p.Client, nil, nil)
 		// From now on it is small, for whoever revokes what came of it.
 		p.Document.Serve(AsJSON(d.document(ctx, p.Client.ID, map[string]any{"redirect_uris": p.Client.RedirectURIs})))
-		return &Reading{All: all.Load(), Attempt: a}, err
+		mu.Lock()
+		defer mu.Unlock()
+		return &Reading{Taken: most, Attempt: a}, err
 	})
 }
 
-// writeHuge writes a JSON object with a lot of white space before it, and tells
-// whether the other side took all of it.
-func writeHuge(w http.ResponseWriter, body []byte) bool {
+// writeHuge writes a JSON object with a lot of white space before it, and tells as it
+// goes how many bytes of that the other side took.
+func writeHuge(w http.ResponseWriter, body []byte, tell func(taken int64)) {
 	blank := bytes.Repeat([]byte{' '}, 64<<10)
-	for range hugeSize / len(blank) {
-		if _, err := w.Write(blank); err != nil {
-			return false
+	for taken := 0; taken < hugeSize; {
+		n, err := w.Write(blank)
+		taken += n
+		tell(int64(taken))
+		if err != nil {
+			return
 		}
 	}
-	_, err := w.Write(body)
-	return err == nil && http.NewResponseController(w).Flush() == nil
+	_, _ = w.Write(body) // who came as far has taken enough
 }
 
 // Slow publishes a document that arrives a little at a time and never ends, and
