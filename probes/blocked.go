@@ -52,7 +52,7 @@ func Trouble(err error) *Blocked {
 // Unserved describes a control that was not answered as it should be. A tool may
 // itself call what limits our rate, and its failing then says nothing else.
 func (d *Deployment) Unserved(by string, owner reports.Owner, call string, a *Answer) *Blocked {
-	err := fmt.Errorf("%s was %s", call, a.Said())
+	err := fmt.Errorf("%s: %s", call, a.Said())
 	if d.RateLimited() {
 		by, owner, err = "rate limit", reports.Edge, fmt.Errorf("%w; the deployment has limited the rate of requests, and what it calls itself may have met the same", err)
 	}

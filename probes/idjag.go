@@ -282,13 +282,29 @@ func (d *Deployment) idTokenOf(ctx context.Context, c *Client) (*Tokens, error) 
 	}).Get(ctx)
 }
 
+// chainingRequest is the sound request for an identity assertion, with a scope where
+// the server issues nothing without.
+func (d *Deployment) chainingRequest(ctx context.Context) (url.Values, error) {
+	form, err := Once(d, "chaining request", func(ctx context.Context) (url.Values, error) {
+		d := d.view(ctx)
+		own, err := d.idTokenOf(ctx, d.ChainingClient())
+		if err != nil {
+			return nil, err
+		}
+		form := d.chainingForm(own.ID)
+		_, err = d.leastScoped(wire.For(ctx, "control"), d.ChainingClient(), form)
+		return form, err
+	}).Get(ctx)
+	return maps.Clone(form), err
+}
+
 // soundChaining gets an identity assertion.
 func (d *Deployment) soundChaining(ctx context.Context) (*Tokens, error) {
-	t, err := d.idTokenOf(ctx, d.ChainingClient())
+	form, err := d.chainingRequest(ctx)
 	if err != nil {
 		return nil, err
 	}
-	issued, err := d.leastScoped(ctx, d.ChainingClient(), d.chainingForm(t.ID))
+	issued, err := d.TokenRequest(ctx, d.ChainingClient(), form)
 	if err == nil && !issued.Issued() {
 		err = &Blocked{By: "chaining", Owner: reports.Configuration,
 			Err: fmt.Errorf("a sound request for an identity assertion was answered %d %s", issued.Response.Status, issued.Error)}
@@ -310,8 +326,8 @@ func (d *Deployment) TryChaining(make func(own *Tokens) ([]Asking, error)) *Futu
 			if err != nil {
 				return nil, err
 			}
-			sound := d.chainingForm(own.ID)
-			if _, err := d.leastScoped(wire.For(ctx, "control"), d.ChainingClient(), sound); err != nil {
+			sound, err := d.chainingRequest(ctx)
+			if err != nil {
 				return nil, err
 			}
 			askings, err := make(own)

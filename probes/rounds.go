@@ -190,10 +190,15 @@ func (r *rounder) sound(ctx context.Context, call ToolCall) error {
 		return err
 	}
 	a, err := r.answer(wire.For(ctx, "control"), q, call, q.State)
-	if err == nil && (!a.Served() || questionIn(a, call) != nil) {
-		err = r.d.Unserved("rounds", reports.Configuration, "the answer to what the server asks", a)
+	switch {
+	case err != nil:
+		return err
+	case !a.Served():
+		return r.d.Unserved("rounds", reports.Configuration, "the answer to what the server asks", a)
+	case questionIn(a, call) != nil:
+		return &Blocked{By: "rounds", Owner: reports.Configuration, Err: fmt.Errorf("the tool %s asks again when it is answered", call.Name)}
 	}
-	return err
+	return nil
 }
 
 // newRounder begins a talk about a call that the server answers with requestState;

@@ -258,15 +258,15 @@ type withinKey struct{}
 var ErrUnanswered = errors.New("no answer in the time left for it")
 
 // Within returns a context whose requests are answered within d of being sent,
-// or fail with ErrUnanswered. How long they wait for their turn does not count.
+// or before the client's time limit, or fail with ErrUnanswered. How long they wait for their turn does not count.
 func Within(ctx context.Context, d time.Duration) context.Context {
 	return context.WithValue(ctx, withinKey{}, d)
 }
 
 // timed bounds one exchange. The error that ends it says whose bound it was.
 func (c *Client) timed(ctx context.Context) (context.Context, context.CancelFunc) {
-	if d, ok := ctx.Value(withinKey{}).(time.Duration); ok && d < c.limits.Timeout {
-		return context.WithTimeoutCause(ctx, d, ErrUnanswered)
+	if d, ok := ctx.Value(withinKey{}).(time.Duration); ok {
+		return context.WithTimeoutCause(ctx, min(d, c.limits.Timeout), ErrUnanswered)
 	}
 	return context.WithTimeout(ctx, c.limits.Timeout)
 }
